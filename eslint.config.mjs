@@ -1,0 +1,168 @@
+// The rules of this project that a machine can hold: no `any`, no floating
+// promise, and the arrows of docs/design.md between folders.
+import js from '@eslint/js'
+import tseslint from 'typescript-eslint'
+
+/** Modules that reach the world. A pure file may import none of them. */
+const EFFECTS = [
+  'child_process',
+  'cluster',
+  'dgram',
+  'fs',
+  'fs/promises',
+  'http',
+  'https',
+  'os',
+  'readline',
+  'timers',
+  'timers/promises',
+  'tls',
+  'worker_threads',
+].flatMap((name) => [name, `node:${name}`])
+
+/** c-ares cannot report the AD bit (RFC 7672 §2.1.1), so no file at all may ask it. */
+const FORBIDDEN = ['dns', 'node:dns', 'dns/promises', 'node:dns/promises']
+
+/** Whether a text is an IP address is no effect. */
+const ONLY_IS_IP = {
+  name: 'node:net',
+  allowImportNames: ['isIP'],
+  message: 'effects stay at the rim: see docs/design.md',
+}
+
+const forbiddenPaths = (names, message) => names.map((name) => ({ name, message }))
+
+/** What files matching `files` may not import: folders by pattern, and effects unless allowed. */
+function arrow(files, { folders, effects = false }) {
+  return {
+    files,
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            ...forbiddenPaths(FORBIDDEN, 'node:dns cannot report the AD bit'),
+            ...(effects
+              ? []
+              : [
+                  ONLY_IS_IP,
+                  ...forbiddenPaths(EFFECTS, 'effects stay at the rim: see docs/design.md'),
+                ]),
+          ],
+          patterns: folders.map((folder) => ({
+            regex: `(^|/)${folder}(/|\\.js$|$)`,
+            message: `the arrows of docs/design.md do not lead to ${folder}`,
+          })),
+        },
+      ],
+      ...(effects
+        ? { 'no-restricted-globals': 'off', 'no-restricted-syntax': 'off' }
+        : {
+            'no-restricted-globals': [
+              'error',
+              ...['setTimeout', 'setInterval', 'setImmediate', 'process', 'console', 'fetch'].map(
+                (name) => ({ name, message: 'a pure file is given instants and bytes' }),
+              ),
+            ],
+            'no-restricted-syntax': [
+              'error',
+              {
+                selector: "MemberExpression[object.name='Date'][property.name='now']",
+                message: 'a pure file is given an instant',
+              },
+              {
+                selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+                message: 'a pure file is given an instant',
+              },
+              {
+                selector: "MemberExpression[object.name='Math'][property.name='random']",
+                message: 'a pure file is given its chance',
+              },
+            ],
+          }),
+    },
+  }
+}
+
+const RIM = ['assemble', 'haraka', 'cli', 'plugins', 'lab', 'test', 'bench']
+
+export default tseslint.config(
+  { ignores: ['dist/', 'build/', 'node_modules/'] },
+  js.configs.recommended,
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'never' }],
+      '@typescript-eslint/consistent-type-definitions': ['error', 'type'],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { allowDefaultCaseForExhaustiveSwitch: false, requireDefaultForNonUnion: true },
+      ],
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
+    },
+  },
+  { files: ['**/*.mjs', '**/*.cjs'], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ['**/*.mjs', '**/*.cjs'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly', require: 'readonly' } },
+    rules: { 'no-restricted-exports': 'off', '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
+    files: ['test/**/*.ts', 'lab/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      // node:test returns promises that its runner awaits.
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' },
+          ],
+        },
+      ],
+    },
+  },
+  // Nouns: know only each other.
+  arrow(['src/*.ts'], { folders: ['dns', 'cache', 'discover', 'verify', ...RIM] }),
+  // The one place that knows every part.
+  arrow(['src/assemble.ts'], {
+    folders: ['discover', 'verify', 'haraka', 'cli', 'plugins'],
+    effects: true,
+  }),
+  // discover and verify meet in policy.ts only; cache and dns in lookup.ts only.
+  arrow(['src/discover/**'], { folders: ['dns', 'cache', 'verify', 'settings', ...RIM] }),
+  arrow(['src/verify/**'], { folders: ['dns', 'cache', 'discover', 'settings', ...RIM] }),
+  arrow(['src/cache/**'], { folders: ['dns', 'discover', 'verify', 'settings', ...RIM] }),
+  arrow(['src/dns/**'], { folders: ['cache', 'discover', 'verify', 'settings', ...RIM] }),
+  arrow(['src/dns/transport.ts'], {
+    folders: ['cache', 'discover', 'verify', 'settings', ...RIM],
+    effects: true,
+  }),
+  // The hosts: everything but each other, and never round assemble.
+  arrow(['src/haraka/**'], {
+    folders: ['dns', 'cache', 'cli', 'plugins', 'lab', 'test'],
+    effects: true,
+  }),
+  arrow(['src/cli/**'], {
+    folders: ['dns', 'cache', 'haraka', 'plugins', 'lab', 'test'],
+    effects: true,
+  }),
+  arrow(['plugins/**'], {
+    folders: ['dns', 'cache', 'discover', 'verify', 'cli', 'lab', 'test', 'assemble'],
+    effects: true,
+  }),
+)
