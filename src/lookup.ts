@@ -1,0 +1,127 @@
+/**
+ * What can an answer from the DNS be, and who can give one?
+ *
+ * A `Lookup` is everything a caller may know about one question (name, type):
+ * there is data, there is none, or the question could not be answered. The three
+ * never mix: a failure is not absence, and absence of evidence is never `secure`
+ * (RFC 7672 §2.1.1).
+ *
+ * `Security` has two values because that is what a stub behind a validating
+ * resolver can observe: AD set over a trusted path, or not. A bogus answer is a
+ * failure; NXDOMAIN and NODATA are absence.
+ */
+import type { DomainName } from './name.js'
+import type { TlsaRecord } from './tlsa.js'
+
+/** Whether DNSSEC vouches for an answer. */
+export type Security = 'secure' | 'insecure'
+
+/** The record types that DANE for SMTP asks for. */
+export type RecordType = 'MX' | 'A' | 'AAAA' | 'CNAME' | 'TLSA'
+
+export type MxRecord = {
+  readonly type: 'MX'
+  /** 0 to 65535, lower is preferred. */
+  readonly preference: number
+  /** The root (RFC 7505) is 'root'; a name this project cannot hold is 'unusable'. */
+  readonly exchange: DomainName | 'root' | 'unusable'
+}
+
+export type AddressRecord = { readonly type: 'A' | 'AAAA'; readonly address: string }
+export type CnameRecord = { readonly type: 'CNAME'; readonly target: DomainName }
+export type TlsaDnsRecord = { readonly type: 'TLSA' } & TlsaRecord
+export type DnsRecord = MxRecord | AddressRecord | CnameRecord | TlsaDnsRecord
+
+/** An extended DNS error (RFC 8914): for people, never for decisions (§6). */
+export type ExtendedError = {
+  readonly code: number
+  /** Printable ASCII, at most 200 characters. */
+  readonly text: string
+}
+
+/** The records asked for, under the canonical name. At least one. */
+export type Found = {
+  readonly kind: 'found'
+  readonly records: readonly DnsRecord[]
+  readonly security: Security
+  /** The name that owns the records, after all aliases. */
+  readonly canonicalName: DomainName
+  /** The names passed on the way, the one asked for first; empty without an alias. */
+  readonly aliases: readonly DomainName[]
+  /** Milliseconds since the epoch; the lowest TTL of records and aliases. */
+  readonly expiresAt: number
+}
+
+/** No such records (`nodata`) or no such name (`nxdomain`): an answer, not an error. */
+export type Absent = {
+  readonly kind: 'absent'
+  readonly reason: 'nodata' | 'nxdomain'
+  readonly security: Security
+  readonly canonicalName: DomainName
+  readonly aliases: readonly DomainName[]
+  /** Milliseconds since the epoch, by the SOA (RFC 2308 §5). */
+  readonly expiresAt: number
+}
+
+/** Why a question has no answer. Only `bogus` speaks of DNSSEC. */
+export type FailureCause =
+  'bogus' | 'servfail' | 'refused' | 'rcode' | 'timeout' | 'network' | 'malformed' | 'alias-loop'
+
+/** The question could not be answered. Never kept as an answer. */
+export type Failed = {
+  readonly kind: 'failed'
+  readonly cause: FailureCause
+  /** For people: what came back, printable ASCII. */
+  readonly detail: string
+  readonly extendedErrors: readonly ExtendedError[]
+}
+
+export type Lookup = Found | Absent | Failed
+
+/** Something that can be asked: a stub, a cache around one, a fake made of data. */
+export type Resolver = {
+  /** Never rejects for what the network does: that is a `Failed`. */
+  lookup(name: DomainName, type: RecordType): Promise<Lookup>
+}
+
+/** Hears of every question that left the process and what came back; for the debug log. */
+export type LookupObserver = (event: LookupEvent) => void
+
+export type LookupEvent =
+  | {
+      readonly kind: 'query'
+      readonly name: DomainName
+      readonly type: RecordType
+      readonly server: string
+    }
+  | {
+      readonly kind: 'response'
+      readonly name: DomainName
+      readonly type: RecordType
+      readonly server: string
+      readonly lookup: Lookup
+    }
+  | {
+      readonly kind: 'cached'
+      readonly name: DomainName
+      readonly type: RecordType
+      readonly lookup: Found | Absent
+    }
+
+/** `SECURE`, `INSECURE`, `BOGUS` or `NXDOMAIN`: the gateways' four words; any other failure by its cause. */
+export function statusWord(lookup: Lookup): string {
+  switch (lookup.kind) {
+    case 'found':
+      return lookup.security.toUpperCase()
+    case 'absent':
+      return 'NXDOMAIN'
+    case 'failed':
+      return lookup.cause.toUpperCase()
+  }
+}
+
+/** A failure in words: its cause, what came back, what the resolver added. Printable. */
+export function failureText({ cause, detail, extendedErrors }: Failed): string {
+  const errors = extendedErrors.map(({ code, text }) => `EDE ${code}${text && ` ${text}`}`)
+  return [cause, detail, ...errors].filter((part) => part !== '').join(', ')
+}

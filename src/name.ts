@@ -1,0 +1,83 @@
+/**
+ * What is a DNS name, and in which one form does this project hold it?
+ *
+ * A `DomainName` is lower case, in A-labels (RFC 5890), without a trailing dot,
+ * at most 253 characters in labels of 1 to 63, printable ASCII throughout. Only
+ * the two functions below make one, so two names are equal exactly when their
+ * strings are, and any of them may stand in a log line.
+ *
+ * Limits: the root is not a `DomainName`; a label with a dot, a backslash or an
+ * octet outside printable ASCII cannot be held and is refused. Pure.
+ */
+import { isIP } from 'node:net'
+import { domainToASCII } from 'node:url'
+
+declare const brand: unique symbol
+
+/** A DNS name in its one form; see the head of this file. */
+export type DomainName = string & { readonly [brand]: 'DomainName' }
+
+/**
+ * Reads a name that a person or another program wrote: an operator's setting, a
+ * recipient's domain, another plugin's route. Accepts U-labels, any case and one
+ * trailing dot.
+ *
+ * Returns undefined for what is no DNS name, for the root and for IP addresses.
+ */
+export function parseDomainName(text: string): DomainName | undefined {
+  if (text.length > MAX_INPUT || isIP(text) !== 0) return undefined
+  const ascii = isAscii(text) ? text : domainToASCII(text)
+  return hostLikeName(ascii)
+}
+
+/**
+ * Reads a name from DNS, as a decoder printed it. The caller has made sure that
+ * no label holds a dot, a backslash or anything outside printable ASCII
+ * (dns/frame.ts does), so the text is unambiguous.
+ *
+ * Returns undefined for the root ('.') and for what cannot be held.
+ */
+export function nameFromWire(text: string): DomainName | undefined {
+  return text === '.' ? undefined : wellFormed(text.toLowerCase())
+}
+
+/**
+ * The owner name of a host's TLSA records: `_port._tcp.base`, the port in
+ * decimal without leading zeros (RFC 6698 §3, RFC 7672 §2.2.3).
+ *
+ * Returns undefined when the prefix makes the name too long for DNS.
+ */
+export function tlsaOwner(port: number, base: DomainName): DomainName | undefined {
+  return wellFormed(`_${port}._tcp.${base}`)
+}
+
+/** Longest input looked at: a name of 253 characters in U-labels takes less. */
+const MAX_INPUT = 1024
+
+/** RFC 1035 §2.3.4: 255 octets on the wire are 253 characters in text. */
+const MAX_NAME = 253
+
+/** RFC 1035 §2.3.4. */
+const MAX_LABEL = 63
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
+}
+
+function hostLikeName(text: string): DomainName | undefined {
+  const bare = text.endsWith('.') ? text.slice(0, -1) : text
+  // Text that a person writes is held to host names and `_`; DNS may hold more.
+  return /^[a-z0-9_.-]+$/i.test(bare) ? wellFormed(bare.toLowerCase()) : undefined
+}
+
+function wellFormed(text: string): DomainName | undefined {
+  return isDomainName(text) ? text : undefined
+}
+
+function isDomainName(text: string): text is DomainName {
+  if (text.length === 0 || text.length > MAX_NAME) return false
+  // 0x21..0x7e without the backslash: what survives a log line and has one spelling.
+  if (!/^[!-[\]-~]+$/.test(text)) return false
+  return text.split('.').every((label) => label.length > 0 && label.length <= MAX_LABEL)
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import { mint } from '../../lab/certificates.js'
+import type { Minted } from '../../lab/certificates.js'
+import { filterTlsa, tlsaText, toRecord } from '../../src/tlsa.js'
+
+const sha256 = '00'.repeat(32)
+const sha512 = '11'.repeat(64)
+
+function record(text: string): { rdata: Buffer } {
+  const [usage, selector, matchingType, data = ''] = text.split(' ')
+  return {
+    rdata: Buffer.concat([
+      Buffer.from([Number(usage), Number(selector), Number(matchingType)]),
+      Buffer.from(data, 'hex'),
+    ]),
+  }
+}
+
+describe('the usability filter', () => {
+  let certificate: Minted
+  before(async () => {
+    certificate = await mint({ subject: 'CN=mx.example.org' })
+  })
+
+  const unusable: readonly (readonly [string, string, string])[] = [
+    ['PKIX-TA(0) (RFC 7672 §3.1.3)', `0 0 1 ${sha256}`, 'pkix-usage'],
+    ['PKIX-EE(1) (RFC 7672 §3.1.3)', `1 1 1 ${sha256}`, 'pkix-usage'],
+    ['usage 4 (RFC 6698 §4.1)', `4 1 1 ${sha256}`, 'unknown-usage'],
+    ['usage 255, private use', `255 1 1 ${sha256}`, 'unknown-usage'],
+    ['selector 2', `3 2 1 ${sha256}`, 'unknown-selector'],
+    ['matching type 3', `3 1 3 ${sha256}`, 'unknown-matching-type'],
+    ['matching type 255', `3 1 255 ${sha256}`, 'unknown-matching-type'],
+    ['SHA2-256 of 31 octets (RFC 6698 §4.1)', `3 1 1 ${sha256.slice(2)}`, 'wrong-digest-length'],
+    ['SHA2-256 of 33 octets', `3 1 1 ${sha256}00`, 'wrong-digest-length'],
+    ['SHA2-256 of nothing', '3 1 1', 'wrong-digest-length'],
+    ['SHA2-512 of 32 octets', `2 0 2 ${sha256}`, 'wrong-digest-length'],
+    ['Full(0) of nothing', '3 0 0', 'not-a-certificate'],
+    ['Full(0) certificate that is none', '2 0 0 3003020101', 'not-a-certificate'],
+    ['Full(0) key that is none', '2 1 0 3003020101', 'not-a-public-key'],
+    ['Full(0) key of nothing', '3 1 0', 'not-a-public-key'],
+  ]
+  for (const [circumstance, text, reason] of unusable) {
+    test(`unusable: ${circumstance}`, () => {
+      assert.deepEqual(filterTlsa([record(text)]), {
+        usable: [],
+        unusable: [{ record: record(text), reason }],
+      })
+    })
+  }
+
+  test('unusable: RDATA that ends before its third octet', () => {
+    for (const length of [0, 1, 2]) {
+      const short = { rdata: Buffer.alloc(length, 3) }
+      assert.deepEqual(filterTlsa([short]).unusable, [{ record: short, reason: 'rdata-too-short' }])
+    }
+  })
+
+  test('usable: every combination that RFC 7672 §3.1 defines', () => {
+    for (const usage of [2, 3]) {
+      for (const [selector, full] of [certificate.der, certificate.spki].entries()) {
+        for (const data of [full.toString('hex'), sha256, sha512].entries()) {
+          const text = `${usage} ${selector} ${data[0]} ${data[1]}`
+          const { usable } = filterTlsa([record(text)])
+          assert.equal(usable.length, 1, text.slice(0, 6))
+          assert.deepEqual(usable.map(toRecord), [record(text)])
+        }
+      }
+    }
+  })
+
+  test('a certificate with an octet behind it is unusable', () => {
+    const text = `2 0 0 ${certificate.der.toString('hex')}00`
+    assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-certificate')
+  })
+
+  test('a certificate in PEM is unusable, though OpenSSL would read it', () => {
+    const text = `2 0 0 ${Buffer.from(certificate.pem).toString('hex')}`
+    assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-certificate')
+  })
+
+  test('a certificate where a key belongs is unusable', () => {
+    const text = `3 1 0 ${certificate.der.toString('hex')}`
+    assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-public-key')
+  })
+
+  test('unusable records do not make their neighbors unusable (RFC 6698 §4.1)', () => {
+    const good = `3 1 1 ${sha256}`
+    const { usable, unusable } = filterTlsa([record('3 1 1 00'), record(good), record('9 9 9')])
+    assert.deepEqual(usable.map(toRecord), [record(good)])
+    assert.equal(unusable.length, 2)
+  })
+})
+
+describe('digest agility (RFC 7671 §9)', () => {
+  const kept = (...texts: readonly string[]): readonly string[] =>
+    filterTlsa(texts.map(record)).usable.map((usable) => tlsaText(toRecord(usable), 0).slice(0, 5))
+
+  test('the strongest digest of a usage and selector displaces the weaker', () => {
+    assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 2 ${sha512}`), ['3 1 2'])
+  })
+  test('within one usage and selector only', () => {
+    assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 0 2 ${sha512}`, `2 1 2 ${sha512}`), [
+      '3 1 1',
+      '3 0 2',
+      '2 1 2',
+    ])
+  })
+  test('after the malformed are gone: a short SHA2-512 displaces nothing', () => {
+    assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 2 ${sha256}`), ['3 1 1'])
+  })
+  test('an unknown digest displaces nothing', () => {
+    assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 3 ${sha512}`), ['3 1 1'])
+  })
+  test('several records of the strongest digest stay', () => {
+    assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 1 ${'ff'.repeat(32)}`), ['3 1 1', '3 1 1'])
+  })
+  test('the displaced are named', () => {
+    const { unusable } = filterTlsa([record(`3 1 1 ${sha256}`), record(`3 1 2 ${sha512}`)])
+    assert.deepEqual(unusable, [{ record: record(`3 1 1 ${sha256}`), reason: 'weaker-digest' }])
+  })
+  test('Full(0) stays beside digests', async () => {
+    const { spki } = await mint({ subject: 'CN=mx.example.org' })
+    assert.deepEqual(kept(`3 1 0 ${spki.toString('hex')}`, `3 1 1 ${sha256}`, `3 1 2 ${sha512}`), [
+      '3 1 0',
+      '3 1 2',
+    ])
+  })
+})
+
+test('presentation as in RFC 6698 §2.2, cut for log lines', () => {
+  assert.equal(tlsaText(record(`3 1 1 ${sha256}`)), '3 1 1 0000000000000000...')
+  assert.equal(tlsaText(record('3 1 1 00ff')), '3 1 1 00ff')
+  assert.equal(tlsaText({ rdata: Buffer.from('0301', 'hex') }), '\\# 2 0301')
+  assert.equal(tlsaText({ rdata: Buffer.alloc(0) }), '\\# 0')
+})
