@@ -1,0 +1,234 @@
+/**
+ * What does a DNS message ask, and what does it hold?
+ *
+ * `composeQuery` writes a question, `parseMessage` reads a reply. Bounds are
+ * frame.ts's; decoding is dns-packet's, which is shown one record at a time, in a
+ * buffer that ends where the record ends, and must use it up. Records of other
+ * types and classes are never decoded, so nothing in them can do harm or hide an
+ * answer (RFC 4035 §4.9: RRSIG and NSEC do not disturb).
+ *
+ * A message with a broken record of a type that matters is broken altogether:
+ * never "no records". Pure.
+ */
+import packet from 'dns-packet'
+import type { DnsRecord, ExtendedError, RecordType } from '../lookup.js'
+import { nameFromWire } from '../name.js'
+import type { DomainName } from '../name.js'
+import { printable } from '../text.js'
+import { readFrame, readHead, readName } from './frame.js'
+import type { Frame, FrameRecord } from './frame.js'
+
+export type Question = {
+  /** 0 to 65535, unpredictable. */
+  readonly id: number
+  readonly name: DomainName
+  readonly type: RecordType
+}
+
+export type ResourceRecord = {
+  readonly owner: DomainName
+  /** Seconds: 0 to 2^31-1. */
+  readonly ttl: number
+  readonly record: DnsRecord
+}
+
+export type Message = {
+  readonly truncated: boolean
+  readonly authenticData: boolean
+  /** All twelve bits (RFC 6891 §6.1.3). */
+  readonly rcode: number
+  /** Of the answer section: the types of `RecordType`, class IN, owners that can be held. */
+  readonly answers: readonly ResourceRecord[]
+  /** Seconds that absence may be remembered (RFC 2308 §5); undefined without SOA. */
+  readonly negativeTtl: number | undefined
+  /** The authority section names servers instead of answering (RFC 2308 §2.2). */
+  readonly isReferral: boolean
+  readonly extendedErrors: readonly ExtendedError[]
+}
+
+/**
+ * The query in wire format: recursion desired, AD and DO set so that the resolver
+ * says what it validated (RFC 6840 §5.7), CD clear so that it withholds what is
+ * bogus (RFC 4035 §4.9.2), EDNS with `UDP_PAYLOAD`.
+ */
+export function composeQuery({ id, name, type }: Question): Buffer {
+  return packet.encode({
+    type: 'query',
+    id,
+    flags: packet.RECURSION_DESIRED | packet.AUTHENTIC_DATA,
+    questions: [{ name, type, class: 'IN' }],
+    additionals: [
+      {
+        type: 'OPT',
+        name: '.',
+        udpPayloadSize: UDP_PAYLOAD,
+        extendedRcode: 0,
+        ednsVersion: 0,
+        flags: packet.DNSSEC_OK,
+        flag_do: true,
+        options: [],
+      },
+    ],
+  })
+}
+
+/** Octets of a datagram we ask for: below the usual path MTU, so nothing is fragmented. */
+export const UDP_PAYLOAD = 1232
+
+/** Whether the bytes are a reply to this very question; says nothing of the rest. */
+export function answersQuestion(bytes: Buffer, { id, name, type }: Question): boolean {
+  const head = readHead(bytes)
+  if (head === undefined || !head.isResponse || head.opcode !== 0 || head.id !== id) return false
+  const { question } = head
+  if (question.type !== TYPE[type] || question.class !== CLASS_IN) return false
+  // RFC 1035 §2.3.3: names compare without case.
+  return nameFromWire(packet.name.decode(bytes, question.start)) === name
+}
+
+/** The message, or undefined for what is none. Never throws. */
+export function parseMessage(bytes: Buffer): Message | undefined {
+  const frame = readFrame(bytes)
+  if (frame === undefined) return undefined
+  try {
+    return fromFrame(bytes, frame)
+  } catch {
+    return undefined // dns-packet threw: it saw something it could not read
+  }
+}
+
+function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
+  const answers: ResourceRecord[] = []
+  let negativeTtl: number | undefined
+  let hasNs = false
+  let opt: FrameRecord | undefined
+  for (const record of frame.records) {
+    if (record.section === 'additional') {
+      if (record.type !== TYPE_OPT) continue
+      if (opt !== undefined) return undefined // RFC 6891 §6.1.1: more than one is an error
+      opt = record
+    } else if (record.class !== CLASS_IN) {
+      continue
+    } else if (record.section === 'authority') {
+      hasNs ||= record.type === TYPE_NS
+      if (record.type !== TYPE_SOA) continue
+      const minimum = soaMinimum(bytes, record)
+      if (minimum === undefined) return undefined
+      // RFC 2308 §5: the SOA's own TTL bounds its MINIMUM.
+      negativeTtl = Math.min(minimum, saneTtl(record.ttl))
+    } else if (ANSWER_TYPES.has(record.type)) {
+      const data = decode(bytes, record)
+      if (data === undefined) return undefined
+      const owner = ownerOf(bytes, record)
+      if (owner !== undefined) answers.push({ owner, ttl: saneTtl(record.ttl), record: data })
+    }
+  }
+  const edns = opt ? readOpt(bytes, opt) : { extendedRcode: 0, extendedErrors: [] }
+  if (edns === undefined) return undefined
+  return {
+    truncated: frame.truncated,
+    authenticData: frame.authenticData,
+    rcode: edns.extendedRcode * 16 + frame.rcode,
+    answers,
+    negativeTtl,
+    isReferral: hasNs && negativeTtl === undefined,
+    extendedErrors: edns.extendedErrors,
+  }
+}
+
+/** RDATA of the types that matter, its shape checked to the last octet; undefined if broken. */
+function decode(bytes: Buffer, frame: FrameRecord): DnsRecord | undefined {
+  const { dataStart, end } = frame
+  const length = end - dataStart
+  switch (frame.type) {
+    case TYPE.A:
+    case TYPE.AAAA: {
+      if (length !== (frame.type === TYPE.A ? 4 : 16)) return undefined
+      const rr = decodeWhole(bytes, frame)
+      return rr?.type === 'A' || rr?.type === 'AAAA'
+        ? { type: rr.type, address: rr.data }
+        : undefined
+    }
+    case TYPE.MX: {
+      const name = length > 2 ? readName(bytes, dataStart + 2, end) : undefined
+      if (name?.end !== end) return undefined
+      const rr = decodeWhole(bytes, frame)
+      if (rr?.type !== 'MX') return undefined
+      const { preference = 0, exchange } = rr.data
+      if (exchange === '.') return { type: 'MX', preference, exchange: 'root' }
+      const text = name.isText ? nameFromWire(exchange) : undefined
+      return { type: 'MX', preference, exchange: text ?? 'unusable' }
+    }
+    case TYPE.CNAME: {
+      const name = readName(bytes, dataStart, end)
+      if (name?.end !== end || !name.isText) return undefined
+      const rr = decodeWhole(bytes, frame)
+      const target = rr?.type === 'CNAME' ? nameFromWire(rr.data) : undefined
+      return target && { type: 'CNAME', target }
+    }
+    case TYPE.TLSA:
+      // As published, even if too short for its fields: that makes a record unusable, not a message.
+      return { type: 'TLSA', rdata: Buffer.from(bytes.subarray(dataStart, end)) }
+    default:
+      throw new Error(`no decoder for record type ${frame.type}`)
+  }
+}
+
+/** dns-packet's reading of one record, which must use up exactly its octets. */
+function decodeWhole(bytes: Buffer, { start, end }: FrameRecord): packet.Answer | undefined {
+  const rr = packet.answer.decode(bytes.subarray(0, end), start)
+  return packet.answer.decode.bytes === end - start ? rr : undefined
+}
+
+function ownerOf(bytes: Buffer, { start }: FrameRecord): DomainName | undefined {
+  return readName(bytes, start)?.isText ? nameFromWire(packet.name.decode(bytes, start)) : undefined
+}
+
+function soaMinimum(bytes: Buffer, { dataStart, end }: FrameRecord): number | undefined {
+  const mname = readName(bytes, dataStart, end)
+  const rname = mname && readName(bytes, mname.end, end)
+  // RFC 1035 §3.3.13: five 32-bit numbers after the two names, MINIMUM the last.
+  return rname?.end === end - 20 ? saneTtl(bytes.readUInt32BE(end - 4)) : undefined
+}
+
+/** RFC 6891 §6.1.2, §6.1.3, and the extended errors among the options (RFC 8914 §2). */
+function readOpt(
+  bytes: Buffer,
+  { dataStart, end }: FrameRecord,
+): { extendedRcode: number; extendedErrors: readonly ExtendedError[] } | undefined {
+  const extendedErrors: ExtendedError[] = []
+  // The TTL field of OPT stands six octets before its RDATA; its first octet is the upper RCODE.
+  const extendedRcode = bytes[dataStart - 6] ?? 0
+  let at = dataStart
+  while (at < end) {
+    if (at + 4 > end) return undefined
+    const code = bytes.readUInt16BE(at)
+    const length = bytes.readUInt16BE(at + 2)
+    const data = bytes.subarray(at + 4, at + 4 + length)
+    if (at + 4 + length > end) return undefined
+    if (code === OPTION_EDE && length >= 2 && extendedErrors.length < MAX_EXTENDED_ERRORS) {
+      const text = data.toString('utf8', 2).replace(/\0+$/, '')
+      extendedErrors.push({ code: data.readUInt16BE(0), text: printable(text) })
+    }
+    at += 4 + length
+  }
+  return { extendedRcode, extendedErrors }
+}
+
+/** RFC 2181 §8: a TTL with the top bit set counts as zero. */
+function saneTtl(ttl: number): number {
+  return ttl < 0x80000000 ? ttl : 0
+}
+
+/** IANA DNS parameters. */
+const TYPE = { A: 1, CNAME: 5, MX: 15, AAAA: 28, TLSA: 52 } as const satisfies Record<
+  RecordType,
+  number
+>
+const ANSWER_TYPES: ReadonlySet<number> = new Set(Object.values(TYPE))
+const TYPE_NS = 2
+const TYPE_SOA = 6
+const TYPE_OPT = 41
+const CLASS_IN = 1
+const OPTION_EDE = 15
+/** More than any resolver sends; the rest is not worth a log line. */
+const MAX_EXTENDED_ERRORS = 4

@@ -1,0 +1,299 @@
+/** The stub against a scripted server: transports, retries, deadlines. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createStub } from '../../src/dns/stub.js'
+import { exchangeTcp, exchangeUdp } from '../../src/dns/transport.js'
+import type { Lookup, LookupEvent, RecordType } from '../../src/lookup.js'
+import { freePort } from '../../lab/child.js'
+import { ANSWERED, FLAG, reply, rr, TYPE } from '../support/dns-message.js'
+import type { Reply } from '../support/dns-message.js'
+import { startDnsServer } from '../support/dns-server.js'
+import type { Asked, DnsServer, Script } from '../support/dns-server.js'
+import { name } from '../support/names.js'
+
+const MX = 'mx.example'
+
+function stub(
+  server: { address: string; port: number },
+  timeoutMs = 1000,
+  events: LookupEvent[] = [],
+) {
+  let id = 0x1000
+  return createStub({
+    server,
+    timeoutMs,
+    udp: exchangeUdp,
+    tcp: exchangeTcp,
+    now: () => Date.now(),
+    randomId: () => id++,
+    observe: (event) => events.push(event),
+  })
+}
+
+/** Asks a server of this script once. */
+async function ask(
+  script: Script,
+  { timeoutMs = 1000, type = 'A' }: { timeoutMs?: number; type?: RecordType } = {},
+): Promise<{ lookup: Lookup; asked: readonly Asked[]; milliseconds: number }> {
+  const server = await startDnsServer(script)
+  const startedAt = Date.now()
+  const lookup = await stub(server, timeoutMs).lookup(name(MX), type)
+  const milliseconds = Date.now() - startedAt
+  await server.stop()
+  return { lookup, asked: server.asked, milliseconds }
+}
+
+const to = (asked: Asked, parts: Reply): Buffer =>
+  reply({
+    id: asked.id,
+    question: { name: asked.name, type: asked.type },
+    flags: ANSWERED | FLAG.AD,
+    ...parts,
+  })
+
+const address = rr.a(MX, '192.0.2.1')
+
+test('an answer over UDP, validated by a resolver on loopback', async () => {
+  const { lookup, asked } = await ask((query) => [to(query, { answer: [address] })])
+  assert.equal(lookup.kind === 'found' && lookup.security, 'secure')
+  assert.deepEqual(
+    asked.map(({ transport }) => transport),
+    ['udp'],
+  )
+})
+
+test('TC: asked again over TCP, the cut-off part unused (RFC 2181 §9)', async () => {
+  const { lookup, asked } = await ask((query) =>
+    query.transport === 'udp'
+      ? [to(query, { flags: ANSWERED | FLAG.TC | FLAG.AD, answer: [rr.a(MX, '192.0.2.99')] })]
+      : [to(query, { answer: [address, rr.a(MX, '192.0.2.2')] })],
+  )
+  assert.deepEqual(
+    asked.map(({ transport }) => transport),
+    ['udp', 'tcp'],
+  )
+  assert.deepEqual(lookup.kind === 'found' && lookup.records, [
+    { type: 'A', address: '192.0.2.1' },
+    { type: 'A', address: '192.0.2.2' },
+  ])
+})
+
+const cut = (query: Asked): Buffer =>
+  to(query, { flags: ANSWERED | FLAG.TC | FLAG.AD, answer: [address] })
+
+const afterTruncation: readonly (readonly [string, Script, RegExp])[] = [
+  ['TCP closes', (query) => (query.transport === 'udp' ? [cut(query)] : 'close'), /^network: /],
+  ['TCP is silent', (query) => (query.transport === 'udp' ? [cut(query)] : []), /^timeout: /],
+  ['TCP is cut off too', (query) => [cut(query)], /^malformed: truncated reply over TCP/],
+  [
+    'TCP answers another question',
+    (query) =>
+      query.transport === 'udp'
+        ? [cut(query)]
+        : [
+            reply({
+              id: query.id,
+              question: { name: 'other.example', type: TYPE.A },
+              answer: [address],
+            }),
+          ],
+    /^timeout: /,
+  ],
+  [
+    'TCP says SERVFAIL',
+    (query) => (query.transport === 'udp' ? [cut(query)] : [to(query, { rcode: 2 })]),
+    /^servfail: /,
+  ],
+]
+for (const [circumstance, script, wanted] of afterTruncation) {
+  test(`TC and ${circumstance}: a failure, never the part`, async () => {
+    const { lookup } = await ask(script, { timeoutMs: 400 })
+    assert.match(lookup.kind === 'failed' ? `${lookup.cause}: ${lookup.detail}` : '', wanted)
+  })
+}
+
+test('TC and no TCP port at all: a failure', async () => {
+  // A server whose TCP side is gone: the port answers UDP alone.
+  const server = await startDnsServer((query) => [cut(query)])
+  const port = await freePort()
+  const lookup = await createStub({
+    server,
+    timeoutMs: 500,
+    udp: exchangeUdp,
+    tcp: (_, query, isReply, ms) => exchangeTcp({ address: '127.0.0.1', port }, query, isReply, ms),
+    now: () => Date.now(),
+    randomId: () => 7,
+    observe: () => undefined,
+  }).lookup(name(MX), 'A')
+  await server.stop()
+  assert.deepEqual(lookup.kind === 'failed' && lookup.cause, 'network')
+})
+
+test('silence: asked three times within the timeout, then a failure', async () => {
+  const { lookup, asked, milliseconds } = await ask(() => [], { timeoutMs: 500 })
+  assert.equal(lookup.kind === 'failed' && lookup.cause, 'timeout')
+  assert.equal(asked.length, 3)
+  assert.equal(new Set(asked.map(({ port }) => port)).size, 3, 'each from a port of its own')
+  assert.equal(
+    new Set(asked.map(({ id }) => id)).size,
+    3,
+    'each with an id of its own (RFC 5452 §9.2)',
+  )
+  assert.ok(milliseconds < 2000)
+})
+
+test('a lost datagram is asked for again', async () => {
+  const { lookup, asked } = await ask((query, count) =>
+    count === 1 ? [] : [to(query, { answer: [address] })],
+  )
+  assert.equal(lookup.kind, 'found')
+  assert.equal(asked.length, 2)
+})
+
+const noise: readonly (readonly [string, (query: Asked) => Buffer])[] = [
+  [
+    'another id',
+    (query) =>
+      reply({
+        id: query.id ^ 1,
+        question: { name: MX, type: TYPE.A },
+        answer: [rr.a(MX, '192.0.2.66')],
+      }),
+  ],
+  [
+    'another name',
+    (query) =>
+      reply({
+        id: query.id,
+        question: { name: 'evil.example', type: TYPE.A },
+        answer: [rr.a(MX, '192.0.2.66')],
+      }),
+  ],
+  [
+    'another type',
+    (query) =>
+      reply({
+        id: query.id,
+        question: { name: MX, type: TYPE.MX },
+        answer: [rr.a(MX, '192.0.2.66')],
+      }),
+  ],
+  ['no question', (query) => reply({ id: query.id, answer: [rr.a(MX, '192.0.2.66')] })],
+  ['the query itself', (query) => query.bytes],
+  ['three octets', () => Buffer.from('abc')],
+  ['nothing', () => Buffer.alloc(0)],
+]
+for (const [circumstance, junk] of noise) {
+  test(`passed over until the reply comes: ${circumstance} (RFC 5452 §9)`, async () => {
+    const { lookup, asked } = await ask((query) => [junk(query), to(query, { answer: [address] })])
+    assert.deepEqual(lookup.kind === 'found' && lookup.records, [
+      { type: 'A', address: '192.0.2.1' },
+    ])
+    assert.equal(asked.length, 1)
+  })
+}
+
+test('a reply to the question that cannot be read is a failure at once', async () => {
+  const { lookup, asked } = await ask((query) => [to(query, { answer: [address] }).subarray(0, -1)])
+  assert.equal(lookup.kind === 'failed' && lookup.cause, 'malformed')
+  assert.equal(asked.length, 1)
+})
+
+test('a reply from another port is never seen', async () => {
+  const spoofer = await startDnsServer(() => [])
+  const server: DnsServer = await startDnsServer((query) => {
+    // Somebody else sends a perfect answer to the port that asked.
+    void import('node:dgram').then(({ createSocket }) => {
+      const socket = createSocket('udp4')
+      socket.send(to(query, { answer: [rr.a(MX, '192.0.2.66')] }), query.port, '127.0.0.1', () =>
+        socket.close(),
+      )
+    })
+    return []
+  })
+  const lookup = await stub(server, 400).lookup(name(MX), 'A')
+  await Promise.all([server.stop(), spoofer.stop()])
+  assert.equal(lookup.kind === 'failed' && lookup.cause, 'timeout')
+})
+
+test('nobody listens: a failure at once', async () => {
+  const port = await freePort()
+  const startedAt = Date.now()
+  const lookup = await stub({ address: '127.0.0.1', port }, 5000).lookup(name(MX), 'A')
+  assert.equal(lookup.kind === 'failed' && lookup.cause, 'network')
+  assert.match(lookup.kind === 'failed' ? lookup.detail : '', /ECONNREFUSED/)
+  assert.ok(Date.now() - startedAt < 2000)
+})
+
+test('aliases that come one by one are followed (RFC 7672 §2.1.3)', async () => {
+  const { lookup, asked } = await ask((query) => {
+    if (query.name === MX) return [to(query, { answer: [rr.cname(MX, 'b.example', 20)] })]
+    if (query.name === 'b.example')
+      return [to(query, { answer: [rr.cname('b.example', 'c.example')] })]
+    return [to(query, { answer: [rr.a('c.example', '192.0.2.1')] })]
+  })
+  assert.deepEqual(
+    asked.map((query) => query.name),
+    [MX, 'b.example', 'c.example'],
+  )
+  assert.ok(lookup.kind === 'found')
+  assert.deepEqual(lookup.aliases, [MX, 'b.example'])
+  assert.equal(lookup.canonicalName, 'c.example')
+  assert.equal(lookup.security, 'secure')
+  assert.ok(lookup.expiresAt <= Date.now() + 20_000)
+})
+
+test('one insecure alias among them makes the answer insecure (RFC 7672 §2.1.3)', async () => {
+  const { lookup } = await ask((query) =>
+    query.name === MX
+      ? [to(query, { flags: ANSWERED, answer: [rr.cname(MX, 'b.example')] })]
+      : [to(query, { answer: [rr.a('b.example', '192.0.2.1')] })],
+  )
+  assert.equal(lookup.kind === 'found' && lookup.security, 'insecure')
+})
+
+test('aliases without end are a failure', async () => {
+  const { lookup, asked } = await ask((query) => {
+    const next = `a${Number(/\d+/.exec(query.name)?.[0] ?? 0) + 1}.example`
+    return [to(query, { answer: [rr.cname(query.name, next)] })]
+  })
+  assert.equal(lookup.kind === 'failed' && lookup.cause, 'alias-loop')
+  assert.ok(asked.length <= 18)
+})
+
+test('aliases in a circle over several messages are a failure', async () => {
+  const { lookup } = await ask((query) => [
+    to(query, {
+      answer: [query.name === MX ? rr.cname(MX, 'b.example') : rr.cname('b.example', MX)],
+    }),
+  ])
+  assert.equal(lookup.kind === 'failed' && lookup.cause, 'alias-loop')
+})
+
+test('what was asked and what came back is reported', async () => {
+  const server = await startDnsServer((query) => [to(query, { answer: [address] })])
+  const events: LookupEvent[] = []
+  await stub(server, 1000, events).lookup(name(MX), 'A')
+  await server.stop()
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['query', 'response'],
+  )
+})
+
+test('two hundred lookups at once leave no socket behind', async () => {
+  const server = await startDnsServer((query) => [
+    to(query, { answer: [rr.a(query.name, '192.0.2.1')] }),
+  ])
+  const resolver = stub(server, 5000)
+  const names = Array.from({ length: 200 }, (_, index) => name(`n${index}.example`))
+  const lookups = await Promise.all(names.map((each) => resolver.lookup(each, 'A')))
+  await server.stop()
+  assert.deepEqual(
+    lookups.filter(({ kind }) => kind !== 'found'),
+    [],
+  )
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const sockets = process.getActiveResourcesInfo().filter((kind) => /UDP|TCP/.test(kind))
+  assert.deepEqual(sockets, [])
+})

@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { readAnswer } from '../../../src/dns/answer.js'
+import { parseMessage } from '../../../src/dns/message.js'
+import type { RecordType } from '../../../src/lookup.js'
+import { ANSWERED, FLAG, reply, rr } from '../../support/dns-message.js'
+import type { Reply } from '../../support/dns-message.js'
+import { name } from '../../support/names.js'
+
+const NOW = 1_000_000_000_000
+const digest = `030101${'ab'.repeat(32)}`
+
+/** What a reply to `asked` says, in short words. */
+function read(asked: string, type: RecordType, parts: Reply, isTrusted = true): unknown {
+  const message = parseMessage(reply({ question: { name: asked, type: 1 }, ...parts }))
+  assert.ok(message, 'the message can be read')
+  const answer = readAnswer(message, name(asked), type, isTrusted, NOW)
+  if (answer.kind === 'failed') return `${answer.cause}: ${answer.detail}`
+  const { kind, security, canonicalName, aliases, expiresAt } = answer
+  return {
+    kind: kind === 'absent' ? answer.reason : kind,
+    security,
+    ...(aliases.length > 0 && { canonicalName, aliases }),
+    ttl: (expiresAt - NOW) / 1000,
+    ...(kind === 'found' && { records: answer.records.length }),
+  }
+}
+
+for (const [ad, security] of [
+  [FLAG.AD, 'secure'],
+  [0, 'insecure'],
+] as const) {
+  describe(`with AD ${ad ? 'set' : 'clear'}`, () => {
+    const flags = ANSWERED | ad
+
+    test('records of the name asked for', () => {
+      const answer = [rr.a('mx.example', '192.0.2.1', 60), rr.a('mx.example', '192.0.2.2', 30)]
+      assert.deepEqual(read('mx.example', 'A', { flags, answer }), {
+        kind: 'found',
+        security,
+        ttl: 30,
+        records: 2,
+      })
+    })
+
+    test('NODATA (RFC 2308 §2.2)', () => {
+      const authority = [rr.soa('example', 60, 900)]
+      assert.deepEqual(read('mx.example', 'A', { flags, authority }), {
+        kind: 'nodata',
+        security,
+        ttl: 60,
+      })
+    })
+
+    test('NXDOMAIN (RFC 2308 §2.1)', () => {
+      const authority = [rr.soa('example', 60, 900)]
+      assert.deepEqual(read('mx.example', 'A', { flags, authority, rcode: 3 }), {
+        kind: 'nxdomain',
+        security,
+        ttl: 60,
+      })
+    })
+
+    test('NODATA without a SOA is absence that is not remembered', () => {
+      assert.deepEqual(read('mx.example', 'AAAA', { flags }), { kind: 'nodata', security, ttl: 0 })
+    })
+
+    test('an alias and its target (RFC 7672 §2.1.3)', () => {
+      const answer = [
+        rr.cname('mx.example', 'real.example', 20),
+        rr.a('real.example', '192.0.2.1', 60),
+      ]
+      assert.deepEqual(read('mx.example', 'A', { flags, answer }), {
+        kind: 'found',
+        security,
+        canonicalName: 'real.example',
+        aliases: ['mx.example'],
+        ttl: 20,
+        records: 1,
+      })
+    })
+
+    test('a chain of aliases in any order', () => {
+      const answer = [
+        rr.a('c.example', '192.0.2.1'),
+        rr.cname('b.example', 'c.example'),
+        rr.cname('a.example', 'b.example'),
+      ]
+      assert.deepEqual(read('a.example', 'A', { flags, answer }), {
+        kind: 'found',
+        security,
+        canonicalName: 'c.example',
+        aliases: ['a.example', 'b.example'],
+        ttl: 300,
+        records: 1,
+      })
+    })
+
+    test('NODATA at the end of an alias: the lowest TTL of both', () => {
+      const parts = {
+        flags,
+        answer: [rr.cname('a.example', 'b.example', 10)],
+        authority: [rr.soa('example', 60)],
+      }
+      assert.deepEqual(read('a.example', 'TLSA', parts), {
+        kind: 'nodata',
+        security,
+        canonicalName: 'b.example',
+        aliases: ['a.example'],
+        ttl: 10,
+      })
+    })
+
+    test('NXDOMAIN at the end of an alias', () => {
+      const parts = {
+        flags,
+        rcode: 3,
+        answer: [rr.cname('a.example', 'b.example')],
+        authority: [rr.soa('example', 60)],
+      }
+      assert.deepEqual(read('a.example', 'A', parts), {
+        kind: 'nxdomain',
+        security,
+        canonicalName: 'b.example',
+        aliases: ['a.example'],
+        ttl: 60,
+      })
+    })
+
+    test('an alias whose target is missing is to be asked on (RFC 7672 §2.1.3)', () => {
+      const parts = { flags, answer: [rr.cname('a.example', 'b.example', 10)] }
+      assert.deepEqual(read('a.example', 'A', parts), {
+        kind: 'incomplete',
+        security,
+        canonicalName: 'b.example',
+        aliases: ['a.example'],
+        ttl: 10,
+      })
+    })
+
+    test('CNAME asked for: the alias itself (RFC 7672 §2.2.2)', () => {
+      const answer = [rr.cname('a.example', 'b.example'), rr.a('b.example', '192.0.2.1')]
+      assert.deepEqual(read('a.example', 'CNAME', { flags, answer }), {
+        kind: 'found',
+        security,
+        ttl: 300,
+        records: 1,
+      })
+    })
+  })
+}
+
+test('AD over an untrusted channel is worth nothing (RFC 4035 §4.9.3)', () => {
+  const parts = { flags: ANSWERED | FLAG.AD, answer: [rr.a('mx.example', '192.0.2.1')] }
+  assert.deepEqual(read('mx.example', 'A', parts, false), {
+    kind: 'found',
+    security: 'insecure',
+    ttl: 300,
+    records: 1,
+  })
+})
+
+test('records of other owners do not count', () => {
+  const parts = { answer: [rr.a('other.example', '192.0.2.1')], authority: [rr.soa('example', 60)] }
+  assert.deepEqual(read('mx.example', 'A', parts), {
+    kind: 'nodata',
+    security: 'insecure',
+    ttl: 60,
+  })
+})
+
+test('owners compare without case (RFC 1035 §2.3.3)', () => {
+  const answer = [rr.cname('MX.example', 'Real.Example'), rr.a('REAL.example', '192.0.2.1')]
+  assert.deepEqual(read('mx.example', 'A', { answer }), {
+    kind: 'found',
+    security: 'insecure',
+    canonicalName: 'real.example',
+    aliases: ['mx.example'],
+    ttl: 300,
+    records: 1,
+  })
+})
+
+test('TTL 0 is an answer that is not kept', () => {
+  const answer = [rr.tlsa('_25._tcp.mx.example', digest, 0)]
+  assert.deepEqual(read('_25._tcp.mx.example', 'TLSA', { answer }), {
+    kind: 'found',
+    security: 'insecure',
+    ttl: 0,
+    records: 1,
+  })
+})
+
+test('a TTL of years is kept for a day', () => {
+  const answer = [rr.a('mx.example', '192.0.2.1', 0x7fffffff)]
+  assert.deepEqual(read('mx.example', 'A', { answer }), {
+    kind: 'found',
+    security: 'insecure',
+    ttl: 86_400,
+    records: 1,
+  })
+})
+
+const failures: readonly (readonly [string, Reply, string])[] = [
+  ['SERVFAIL (RFC 7672 §2.1.1)', { rcode: 2 }, 'servfail: SERVFAIL'],
+  ['REFUSED', { rcode: 5 }, 'refused: REFUSED'],
+  ['FORMERR', { rcode: 1 }, 'rcode: RCODE 1'],
+  ['NOTIMP', { rcode: 4 }, 'rcode: RCODE 4'],
+  ['YXDOMAIN', { rcode: 6 }, 'rcode: RCODE 6'],
+  ['NOTAUTH', { rcode: 9 }, 'rcode: RCODE 9'],
+  [
+    'BADVERS, whose lower bits read NOERROR (RFC 6891 §6.1.3)',
+    { additional: [rr.opt([], 1)] },
+    'rcode: RCODE 16',
+  ],
+  [
+    'an extended code whose lower bits read NXDOMAIN',
+    { rcode: 3, additional: [rr.opt([], 1)] },
+    'rcode: RCODE 19',
+  ],
+  [
+    'a referral (RFC 2308 §2.2)',
+    { authority: [rr.ns('example', 'ns.example')] },
+    'malformed: a referral instead of an answer',
+  ],
+  [
+    'NXDOMAIN with records',
+    { rcode: 3, answer: [rr.a('mx.example', '192.0.2.1')] },
+    'malformed: NXDOMAIN with records',
+  ],
+  [
+    'an alias of itself',
+    { answer: [rr.cname('mx.example', 'mx.example')] },
+    'alias-loop: aliases of mx.example',
+  ],
+  [
+    'aliases in a circle',
+    { answer: [rr.cname('mx.example', 'b.example'), rr.cname('b.example', 'mx.example')] },
+    'alias-loop: aliases of mx.example',
+  ],
+  [
+    'two aliases at one name (RFC 2181 §10.1)',
+    { answer: [rr.cname('mx.example', 'b.example'), rr.cname('mx.example', 'c.example')] },
+    'malformed: aliases of mx.example',
+  ],
+  [
+    'an alias beside records',
+    { answer: [rr.cname('mx.example', 'b.example'), rr.a('mx.example', '192.0.2.1')] },
+    'malformed: aliases of mx.example',
+  ],
+  [
+    '17 aliases',
+    {
+      answer: Array.from({ length: 17 }, (_, i) =>
+        rr.cname(i === 0 ? 'mx.example' : `a${i}.example`, `a${i + 1}.example`),
+      ),
+    },
+    'alias-loop: aliases of mx.example',
+  ],
+]
+
+for (const [circumstance, parts, wanted] of failures) {
+  test(`a failure, with AD or without: ${circumstance}`, () => {
+    assert.equal(read('mx.example', 'A', parts), wanted)
+    assert.equal(read('mx.example', 'A', { ...parts, flags: ANSWERED | FLAG.AD }), wanted)
+  })
+}
+
+test('16 aliases are followed', () => {
+  const answer = Array.from({ length: 16 }, (_, i) =>
+    rr.cname(i === 0 ? 'mx.example' : `a${i}.example`, `a${i + 1}.example`),
+  )
+  const found = read('mx.example', 'A', { answer: [...answer, rr.a('a16.example', '192.0.2.1')] })
+  assert.match(JSON.stringify(found), /"kind":"found"/)
+})
+
+test('the same alias twice is one alias', () => {
+  const answer = [
+    rr.cname('mx.example', 'b.example'),
+    rr.cname('mx.example', 'b.example'),
+    rr.a('b.example', '192.0.2.1'),
+  ]
+  assert.match(JSON.stringify(read('mx.example', 'A', { answer })), /"kind":"found"/)
+})
+
+for (const code of [6, 7, 8, 9, 10, 11, 12]) {
+  test(`SERVFAIL with extended error ${code} is bogus (RFC 8914 §4)`, () => {
+    assert.equal(
+      read('mx.example', 'A', { rcode: 2, additional: [rr.opt([[code, 'why']])] }),
+      'bogus: SERVFAIL',
+    )
+  })
+}
+
+for (const code of [0, 3, 5, 15, 22, 23, 49_152]) {
+  test(`SERVFAIL with extended error ${code} is no proof of bogus`, () => {
+    assert.equal(
+      read('mx.example', 'A', { rcode: 2, additional: [rr.opt([[code, '']])] }),
+      'servfail: SERVFAIL',
+    )
+  })
+}
+
+test('an extended error beside an answer changes nothing (RFC 8914 §6)', () => {
+  const parts = {
+    flags: ANSWERED | FLAG.AD,
+    answer: [rr.a('mx.example', '192.0.2.1')],
+    additional: [rr.opt([[6, 'bogus']])],
+  }
+  assert.deepEqual(read('mx.example', 'A', parts), {
+    kind: 'found',
+    security: 'secure',
+    ttl: 300,
+    records: 1,
+  })
+})

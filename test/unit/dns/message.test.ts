@@ -1,0 +1,328 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { answersQuestion, composeQuery, parseMessage } from '../../../src/dns/message.js'
+import {
+  ANSWERED,
+  FLAG,
+  option,
+  reply,
+  rr,
+  TYPE,
+  u16,
+  wireName,
+  wireRr,
+} from '../../support/dns-message.js'
+import type { Reply } from '../../support/dns-message.js'
+import { name } from '../../support/names.js'
+
+const owner = '_25._tcp.mx.example.org'
+const question = { name: owner, type: TYPE.TLSA }
+const digest = `030101${'ab'.repeat(32)}`
+const good: Reply = { question, answer: [rr.tlsa(owner, digest)] }
+
+test('a query asks for validation and leaves checking on (RFC 6840 §5.7, RFC 4035 §4.9.2)', () => {
+  const query = composeQuery({ id: 0xbeef, name: name(owner), type: 'TLSA' })
+  assert.equal(query.readUInt16BE(0), 0xbeef)
+  const flags = query.readUInt16BE(2)
+  assert.equal(flags & 0x8000, 0, 'QR')
+  assert.equal(flags & 0x0100, 0x0100, 'RD')
+  assert.equal(flags & FLAG.AD, FLAG.AD, 'AD')
+  assert.equal(flags & FLAG.CD, 0, 'CD')
+  assert.deepEqual(
+    query.subarray(12),
+    Buffer.concat([
+      wireName(owner),
+      u16(TYPE.TLSA),
+      u16(1),
+      // OPT: root, type 41, 1232 octets, DO set, no options (RFC 6891 §6.1.2).
+      Buffer.from('00' + '0029' + '04d0' + '00008000' + '0000', 'hex'),
+    ]),
+  )
+})
+
+const asked = { id: 1, name: name(owner), type: 'TLSA' } as const
+
+const matching: readonly (readonly [string, Buffer, boolean])[] = [
+  ['the reply', reply(good), true],
+  [
+    'letters in other case (RFC 1035 §2.3.3)',
+    reply({ ...good, question: { ...question, name: owner.toUpperCase() } }),
+    true,
+  ],
+  ['another id', reply({ ...good, id: 2 }), false],
+  ['a query', reply({ ...good, flags: 0x0100 }), false],
+  ['another opcode', reply({ ...good, flags: ANSWERED | 0x2000 }), false],
+  [
+    'another name',
+    reply({ ...good, question: { ...question, name: '_25._tcp.mx.example.net' } }),
+    false,
+  ],
+  ['a longer name', reply({ ...good, question: { ...question, name: `x.${owner}` } }), false],
+  ['another type', reply({ ...good, question: { ...question, type: TYPE.A } }), false],
+  ['another class', reply({ ...good, question: { ...question, class: 3 } }), false],
+  ['no question', reply({ answer: [] }), false],
+  ['the header alone', reply(good).subarray(0, 12), false],
+  ['a question that is cut off', reply(good).subarray(0, 20), false],
+  ['nothing', Buffer.alloc(0), false],
+]
+
+for (const [circumstance, bytes, wanted] of matching) {
+  test(`whether bytes answer the question: ${circumstance} (RFC 5452 §9.1)`, () => {
+    assert.equal(answersQuestion(bytes, asked), wanted)
+  })
+}
+
+test('records of the types that matter', () => {
+  const message = parseMessage(
+    reply({
+      question,
+      flags: ANSWERED | FLAG.AD,
+      answer: [
+        rr.tlsa(owner, digest, 60),
+        rr.a('a.example.org', '192.0.2.1'),
+        {
+          owner: 'a.example.org',
+          type: TYPE.AAAA,
+          rdata: Buffer.from('20010db8000000000000000000000001', 'hex'),
+        },
+        rr.mx('example.org', 10, 'MX.example.org'),
+        rr.mx('example.org', 0, '.'),
+        rr.cname('b.example.org', 'c.example.org'),
+      ],
+    }),
+  )
+  assert.equal(message?.authenticData, true)
+  assert.deepEqual(
+    message.answers.map(({ record }) => record),
+    [
+      { type: 'TLSA', rdata: Buffer.from(digest, 'hex') },
+      { type: 'A', address: '192.0.2.1' },
+      { type: 'AAAA', address: '2001:db8::1' },
+      { type: 'MX', preference: 10, exchange: 'mx.example.org' },
+      { type: 'MX', preference: 0, exchange: 'root' },
+      { type: 'CNAME', target: 'c.example.org' },
+    ],
+  )
+  assert.equal(message.answers[0]?.ttl, 60)
+})
+
+test('RRSIG, NSEC and unknown types between the records do no harm (RFC 4035 §4.9)', () => {
+  const noise = [TYPE.RRSIG, TYPE.NSEC, 65_280].map((type) => ({
+    owner,
+    type,
+    rdata: Buffer.from('00'.repeat(3), 'hex'),
+  }))
+  const message = parseMessage(
+    reply({ question, answer: [...noise, rr.tlsa(owner, digest), ...noise] }),
+  )
+  assert.equal(message?.answers.length, 1)
+})
+
+test('records of another class do not count', () => {
+  const chaos = { ...rr.tlsa(owner, digest), class: 3 }
+  assert.deepEqual(parseMessage(reply({ question, answer: [chaos] }))?.answers, [])
+})
+
+test('records in authority and additional section do not count', () => {
+  const record = rr.tlsa(owner, digest)
+  const message = parseMessage(reply({ question, authority: [record], additional: [record] }))
+  assert.deepEqual(message?.answers, [])
+})
+
+test('TLSA RDATA of any length is data, not damage', () => {
+  for (const hex of ['', '03', '0301', '030101', 'ff'.repeat(300)]) {
+    const message = parseMessage(reply({ question, answer: [rr.tlsa(owner, hex)] }))
+    assert.deepEqual(message?.answers[0]?.record, { type: 'TLSA', rdata: Buffer.from(hex, 'hex') })
+  }
+})
+
+test('an exchange that cannot be held as text is unusable, not damage', () => {
+  for (const exchange of ['mx\\.a.example.org', 'mx\u0007.example.org', 'm\u00fcx.example.org']) {
+    const message = parseMessage(reply({ question, answer: [rr.mx('example.org', 1, exchange)] }))
+    assert.deepEqual(message?.answers[0]?.record, {
+      type: 'MX',
+      preference: 1,
+      exchange: 'unusable',
+    })
+  }
+})
+
+test('the RCODE has twelve bits (RFC 6891 §6.1.3)', () => {
+  assert.equal(parseMessage(reply({ question, additional: [rr.opt([], 1)] }))?.rcode, 16)
+  assert.equal(parseMessage(reply({ question, rcode: 7, additional: [rr.opt([], 1)] }))?.rcode, 23)
+  assert.equal(parseMessage(reply({ question, rcode: 3 }))?.rcode, 3)
+})
+
+test('extended errors: several, with and without NUL, in any message (RFC 8914 §2, §3)', () => {
+  const errors = [
+    [9, 'no DNSKEY\0'],
+    [7, ''],
+    [22, Buffer.from([0xff, 0x0a, 0x1b])],
+  ] as const
+  assert.deepEqual(
+    parseMessage(reply({ question, additional: [rr.opt(errors)] }))?.extendedErrors,
+    [
+      { code: 9, text: 'no DNSKEY' },
+      { code: 7, text: '' },
+      { code: 22, text: '???' },
+    ],
+  )
+})
+
+test('extended errors are bounded in number and length', () => {
+  const errors = Array.from({ length: 100 }, () => [6, 'x'.repeat(500)] as const)
+  const found =
+    parseMessage(reply({ question, additional: [rr.opt(errors)] }))?.extendedErrors ?? []
+  assert.equal(found.length, 4)
+  assert.ok(found.every(({ text }) => text.length < 220))
+})
+
+test('negative TTL: the lesser of SOA TTL and MINIMUM (RFC 2308 §5)', () => {
+  const ttl = (minimum: number, own: number): number | undefined =>
+    parseMessage(reply({ question, authority: [rr.soa('example.org', minimum, own)] }))?.negativeTtl
+  assert.equal(ttl(60, 3600), 60)
+  assert.equal(ttl(3600, 60), 60)
+  assert.equal(ttl(0xffffffff, 60), 0, 'RFC 2181 §8')
+})
+
+test('a TTL with the top bit set counts as zero (RFC 2181 §8)', () => {
+  const message = parseMessage(reply({ question, answer: [rr.tlsa(owner, digest, 0x80000000)] }))
+  assert.equal(message?.answers[0]?.ttl, 0)
+})
+
+test('a referral is told apart from absence (RFC 2308 §2.2)', () => {
+  const referral = [rr.ns('example.org', 'ns.example.org')]
+  assert.equal(parseMessage(reply({ question, authority: referral }))?.isReferral, true)
+  const both = [...referral, rr.soa('example.org', 60)]
+  assert.equal(parseMessage(reply({ question, authority: both }))?.isReferral, false)
+})
+
+const pointer = (target: number): Buffer => u16(0xc000 + target)
+
+/** A TLSA record whose owner is these bytes. */
+const ownedBy = (bytes: Buffer): Buffer =>
+  reply({
+    question,
+    answer: [{ owner: bytes, type: TYPE.TLSA, rdata: Buffer.from(digest, 'hex') }],
+  })
+
+test('names by pointer (RFC 1035 §4.1.4)', () => {
+  const message = parseMessage(ownedBy(pointer(12)))
+  assert.equal(message?.answers[0]?.owner, owner)
+})
+
+const answerStart = 12 + wireName(owner).length + 4
+
+const broken: readonly (readonly [string, Buffer])[] = [
+  ['nothing', Buffer.alloc(0)],
+  ['half a header', reply(good).subarray(0, 11)],
+  ['an octet missing', reply(good).subarray(0, -1)],
+  ['an octet too many', Buffer.concat([reply(good), Buffer.from([0])])],
+  ['a count too high', Buffer.from(reply(good)).fill(2, 7, 8)],
+  ['a count too low', Buffer.from(reply(good)).fill(0, 7, 8)],
+  ['two questions', Buffer.from(reply(good)).fill(2, 5, 6)],
+  [
+    'RDATA longer than the message',
+    (() => {
+      const bytes = Buffer.from(reply(good))
+      bytes.writeUInt16BE(0xffff, answerStart + wireName(owner).length + 8)
+      return bytes
+    })(),
+  ],
+  ['a pointer to itself', ownedBy(pointer(answerStart))],
+  ['a pointer forward', ownedBy(pointer(answerStart + 20))],
+  ['a pointer past the end', ownedBy(pointer(0x3fff))],
+  ['a pointer into the header', ownedBy(pointer(4))],
+  ['half a pointer', Buffer.concat([reply(good).subarray(0, answerStart), Buffer.from([0xc0])])],
+  ['a label of a reserved kind', ownedBy(Buffer.from([0x40, 0x61, 0]))],
+  [
+    'a name of 256 octets',
+    ownedBy(wireName(['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(63)].join('.'))),
+  ],
+  [
+    'an A record of five octets',
+    reply({ question, answer: [{ owner, type: TYPE.A, rdata: Buffer.alloc(5) }] }),
+  ],
+  [
+    'an A record of nothing',
+    reply({ question, answer: [{ owner, type: TYPE.A, rdata: Buffer.alloc(0) }] }),
+  ],
+  [
+    'an AAAA record of four octets',
+    reply({ question, answer: [{ owner, type: TYPE.AAAA, rdata: Buffer.alloc(4) }] }),
+  ],
+  [
+    'an MX record without exchange',
+    reply({ question, answer: [{ owner, type: TYPE.MX, rdata: u16(10) }] }),
+  ],
+  [
+    'an MX record with an octet behind',
+    reply({
+      question,
+      answer: [
+        { owner, type: TYPE.MX, rdata: Buffer.concat([u16(1), wireName('a.b'), Buffer.from([0])]) },
+      ],
+    }),
+  ],
+  [
+    'an MX name that runs out of its RDATA',
+    Buffer.concat([
+      reply({ question, answer: [{ owner, type: TYPE.MX, rdata: Buffer.from([0, 1, 3, 0x61]) }] }),
+      Buffer.from([0x62, 0x63, 0]),
+    ]),
+  ],
+  [
+    'a CNAME of nothing',
+    reply({ question, answer: [{ owner, type: TYPE.CNAME, rdata: Buffer.alloc(0) }] }),
+  ],
+  [
+    'a CNAME with an octet behind',
+    reply({ question, answer: [{ owner, type: TYPE.CNAME, rdata: Buffer.from([0, 0]) }] }),
+  ],
+  ['a CNAME to the root', reply({ question, answer: [rr.cname(owner, '.')] })],
+  [
+    'a CNAME to a name that cannot be held',
+    reply({ question, answer: [rr.cname(owner, 'a\\.b.example.org')] }),
+  ],
+  [
+    'a SOA that is cut off',
+    reply({
+      question,
+      authority: [
+        { ...rr.soa('example.org', 60), rdata: rr.soa('example.org', 60).rdata.subarray(0, -4) },
+      ],
+    }),
+  ],
+  ['two OPT records (RFC 6891 §6.1.1)', reply({ question, additional: [rr.opt(), rr.opt()] })],
+  [
+    'an option longer than OPT',
+    reply({
+      question,
+      additional: [{ ...rr.opt(), rdata: option(15, Buffer.alloc(4)).subarray(0, -1) }],
+    }),
+  ],
+  ['half an option', reply({ question, additional: [{ ...rr.opt(), rdata: Buffer.alloc(3) }] })],
+]
+
+for (const [circumstance, bytes] of broken) {
+  test(`no message: ${circumstance}`, () => {
+    assert.equal(parseMessage(bytes), undefined)
+  })
+}
+
+test('a broken record hides nothing: the good one before it does not count either', () => {
+  const bytes = reply({
+    question,
+    answer: [rr.tlsa(owner, digest), { owner, type: TYPE.A, rdata: Buffer.alloc(3) }],
+  })
+  assert.equal(parseMessage(bytes), undefined)
+})
+
+test('the longest message is read in a moment', () => {
+  const small = wireRr({ owner: pointer(12), type: TYPE.A, rdata: Buffer.from([192, 0, 2, 1]) })
+  const count = Math.floor((65_535 - answerStart) / small.length)
+  const head = reply({ question })
+  head.writeUInt16BE(count, 6)
+  const bytes = Buffer.concat([head, ...Array.from({ length: count }, () => small)])
+  assert.equal(parseMessage(bytes)?.answers.length, count)
+})
