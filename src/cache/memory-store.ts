@@ -1,0 +1,40 @@
+/**
+ * Which facts does this process remember?
+ *
+ * A bounded store of `Lookup`s that are facts, least recently used out first. An
+ * entry is gone at its expiry, judged by the instant the caller gives; no timers.
+ * Failures cannot be put here: the type has no room for them.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Absent, Found, RecordType } from '../lookup.js'
+import type { DomainName } from '../name.js'
+
+/** What may be remembered. */
+export type Fact = Found | Absent
+
+export type Store = {
+  /** The fact, if one is held that outlives `now` (milliseconds since the epoch). */
+  get(name: DomainName, type: RecordType, now: number): Fact | undefined
+  put(name: DomainName, type: RecordType, fact: Fact): void
+}
+
+/** @param most entries held, at least 1 */
+export function createMemoryStore(most: number): Store {
+  const entries = new LRUCache<string, Fact>({ max: most })
+  return {
+    get(name, type, now) {
+      const key = keyOf(name, type)
+      const fact = entries.get(key)
+      if (fact === undefined || fact.expiresAt > now) return fact
+      entries.delete(key)
+      return undefined
+    },
+    put(name, type, fact) {
+      entries.set(keyOf(name, type), fact)
+    },
+  }
+}
+
+function keyOf(name: DomainName, type: RecordType): string {
+  return `${type} ${name}`
+}
