@@ -1,0 +1,95 @@
+/**
+ * What does DANE demand of each host that takes mail for this destination?
+ *
+ * The one orchestration: Haraka's deliveries, the command line and the tests all
+ * come through here. MX first, then for every host at the same time its addresses
+ * and then its TLSA records (RFC 7672 §2.2), at most three rounds of questions
+ * where no alias is in the way. decide.ts draws the conclusions.
+ *
+ * Never rejects for what the network does. Asks only its resolver.
+ */
+import type { Resolver } from '../lookup.js'
+import type { DomainName } from '../name.js'
+import type {
+  Discovery,
+  EnforcedPolicy,
+  HostFacts,
+  HostPlan,
+  InsecureMx,
+  Route,
+} from '../policy.js'
+import { decide } from './decide.js'
+import { discoverHost } from './host.js'
+import { discoverRoute } from './route.js'
+import type { MailHost } from './route.js'
+import { discoverTlsa } from './tlsa-rrset.js'
+
+export type DiscoverOptions = {
+  readonly policy: EnforcedPolicy
+  readonly insecureMx: InsecureMx
+  /** 1 to 65535: the port that will be connected to, and so the TLSA prefix (RFC 7672 §2.2.3). */
+  readonly port: number
+}
+
+/** The plan for a recipient's domain. */
+export async function discover(
+  resolver: Resolver,
+  nextHop: DomainName,
+  options: DiscoverOptions,
+): Promise<Discovery> {
+  const found = await discoverRoute(resolver, nextHop)
+  if (found.kind !== 'route') return found
+  const { route } = found
+  const hosts = await Promise.all(
+    found.hosts.map((host) => discoverHostPlan(resolver, route, host, options)),
+  )
+  // RFC 5321 §5.1: neither MX nor address records, and DNS is sure of it.
+  if (route.kind === 'implicit-mx' && hosts.every(({ facts }) => facts.kind === 'no-address')) {
+    const detail = `${nextHop} has neither MX nor address records`
+    return { kind: 'undeliverable', reason: 'no-mail-host', detail }
+  }
+  return { kind: 'plan', route, hosts }
+}
+
+/**
+ * The plan for a host that the operator chose instead of the MX records. The choice
+ * itself is trusted; DANE is the host's own (RFC 7672 §2.2.2).
+ */
+export async function discoverRelay(
+  resolver: Resolver,
+  relay: DomainName,
+  options: DiscoverOptions,
+): Promise<{ readonly route: Route; readonly host: HostPlan }> {
+  const route: Route = {
+    kind: 'relay',
+    nextHop: relay,
+    expandedNextHop: relay,
+    security: 'secure',
+  }
+  const host: MailHost = { kind: 'name', exchange: relay, preference: 0 }
+  return { route, host: await discoverHostPlan(resolver, route, host, options) }
+}
+
+async function discoverHostPlan(
+  resolver: Resolver,
+  route: Route,
+  { kind, exchange, preference }: MailHost,
+  options: DiscoverOptions,
+): Promise<HostPlan> {
+  const facts: HostFacts =
+    kind === 'literal'
+      ? { kind: 'literal', addresses: [exchange] }
+      : await discoverHost(resolver, exchange)
+  const addresses = 'addresses' in facts ? facts.addresses : []
+  const host = { exchange, preference, addresses, facts }
+  const known = { ...options, route, host: facts }
+
+  const first = decide({ ...known, tlsa: undefined })
+  if (first !== 'ask-tlsa') return { ...host, policy: first, tlsa: undefined }
+
+  const bases = facts.kind === 'reachable' ? facts.tlsaBases : []
+  const tlsa = await discoverTlsa(resolver, options.port, bases)
+  const policy = decide({ ...known, tlsa })
+  if (policy === 'ask-tlsa') throw new Error('decide asked for TLSA records that it was given')
+  return { ...host, policy, tlsa }
+}
