@@ -78,7 +78,7 @@ export async function mint(options: MintOptions): Promise<Minted> {
           ? []
           : [new BasicConstraintsExtension(isCa, options.pathLength, isCa)]),
         ...usages(options, isCa),
-        ...(options.names
+        ...(options.names?.length
           ? [
               new SubjectAlternativeNameExtension(
                 options.names.map((value) => ({ type: 'dns' as const, value })),
@@ -160,3 +160,6 @@ function usages({ keyUsage, extendedKeyUsage }: MintOptions, isCa: boolean): rea
     ...(purposes === 'none' ? [] : [new ExtendedKeyUsageExtension([...purposes])]),
   ]
 }
+
+// For those who must not import the library before reflect-metadata.
+export { KeyUsageFlags }
