@@ -30,7 +30,8 @@ const ONLY_IS_IP = {
   message: 'effects stay at the rim: see docs/design.md',
 }
 
-const forbiddenPaths = (names, message) => names.map((name) => ({ name, message }))
+const forbiddenPaths = (names, message) =>
+  names.map((name) => ({ name, message, allowTypeImports: true }))
 
 /** What files matching `files` may not import: folders by pattern, and effects unless allowed. */
 function arrow(files, { folders, effects = false }) {
@@ -86,6 +87,12 @@ function arrow(files, { folders, effects = false }) {
 
 const RIM = ['assemble', 'haraka', 'cli', 'plugins', 'lab', 'test', 'bench']
 
+/** The verbs that `folder` must not know, settings, and whoever stands above them all. */
+function othersThan(folder) {
+  const verbs = ['discover', 'verify', 'session', 'cache', 'dns']
+  return [...verbs.filter((verb) => verb !== folder), 'settings', ...RIM]
+}
+
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/'] },
   js.configs.recommended,
@@ -100,6 +107,8 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-definitions': ['error', 'type'],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }],
+      // Taken out of an object so that the rest goes without it.
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_$' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
@@ -137,21 +146,17 @@ export default tseslint.config(
     },
   },
   // Nouns: know only each other.
-  arrow(['src/*.ts'], { folders: ['dns', 'cache', 'discover', 'verify', ...RIM] }),
+  arrow(['src/*.ts'], { folders: ['dns', 'cache', 'discover', 'verify', 'session', ...RIM] }),
   // The one place that knows every part.
   arrow(['src/assemble.ts'], {
     folders: ['discover', 'verify', 'haraka', 'cli', 'plugins'],
     effects: true,
   }),
   // discover and verify meet in policy.ts only; cache and dns in lookup.ts only.
-  arrow(['src/discover/**'], { folders: ['dns', 'cache', 'verify', 'settings', ...RIM] }),
-  arrow(['src/verify/**'], { folders: ['dns', 'cache', 'discover', 'settings', ...RIM] }),
-  arrow(['src/cache/**'], { folders: ['dns', 'discover', 'verify', 'settings', ...RIM] }),
-  arrow(['src/dns/**'], { folders: ['cache', 'discover', 'verify', 'settings', ...RIM] }),
-  arrow(['src/dns/transport.ts'], {
-    folders: ['cache', 'discover', 'verify', 'settings', ...RIM],
-    effects: true,
-  }),
+  ...['discover', 'verify', 'session', 'cache', 'dns'].map((folder) =>
+    arrow([`src/${folder}/**`], { folders: othersThan(folder) }),
+  ),
+  arrow(['src/dns/transport.ts'], { folders: othersThan('dns'), effects: true }),
   // The hosts: everything but each other, and never round assemble.
   arrow(['src/haraka/**'], {
     folders: ['dns', 'cache', 'cli', 'plugins', 'lab', 'test'],

@@ -52,6 +52,8 @@ export type Session = {
   readonly recipients: { readonly to: string; readonly isEncrypted: boolean }[]
   /** Whole messages taken, by recipient. */
   readonly delivered: string[]
+  /** Their text. */
+  readonly messages: string[]
   isEncrypted: boolean
   serverName: string | undefined
   /** Whether the TLS session was resumed. */
@@ -81,6 +83,7 @@ export async function startMxHost(options: MxHostOptions): Promise<MxHost> {
       mails: [],
       recipients: [],
       delivered: [],
+      messages: [],
       isEncrypted: false,
       serverName: undefined,
       isResumed: false,
@@ -148,6 +151,7 @@ function serve(
   let pending = ''
   let isData = false
   let current: string[] = []
+  const text: string[] = []
 
   const say = (line: string): void => {
     if (stream.writable) stream.write(`${line}\r\n`)
@@ -164,8 +168,12 @@ function serve(
   }
 
   const data = (line: string): void => {
-    if (line !== '.') return
+    if (line !== '.') {
+      text.push(line)
+      return
+    }
     isData = false
+    session.messages.push(text.splice(0).join('\n'))
     session.delivered.push(...current)
     current = []
     say('250 2.0.0 taken')

@@ -22,7 +22,7 @@ import {
 } from '@peculiar/x509'
 import type { Extension, GeneralNameType } from '@peculiar/x509'
 import type { Certificate } from '../certificate.js'
-import { printable } from '../text.js'
+import { errorText, printable } from '../text.js'
 
 export type AlternativeName = { readonly type: GeneralNameType; readonly value: string }
 
@@ -53,7 +53,7 @@ export function readProfile(certificate: Certificate): Profile | string {
   try {
     return read(certificate)
   } catch (error) {
-    return `unreadable certificate: ${printable(String(error))}`
+    return `unreadable certificate: ${errorText(error)}`
   }
 }
 

@@ -1,0 +1,91 @@
+/**
+ * Did a row come out as wanted?
+ *
+ * Holds what is wanted against two witnesses: Haraka's log for what became of the
+ * message, and the mail hosts' own record for what they were shown. Deferred means
+ * that no host saw an envelope; wherever a domain publishes TLSA records, nobody saw
+ * one in clear text.
+ */
+import type { Haraka, Outcome } from './haraka.js'
+import type { Laboratory } from './laboratory.js'
+import type { Session } from './mx-host.js'
+import type { Row } from './rows.js'
+
+export type Judgement = {
+  /** In the words of the table. */
+  readonly happened: string
+  /** Empty if all is as wanted. */
+  readonly complaints: readonly string[]
+}
+
+export const recipientOf = ({ domain }: Row): string => `probe@${domain}`
+
+export function judge(
+  row: Row,
+  outcome: Outcome,
+  id: string,
+  relay: Haraka,
+  laboratory: Laboratory,
+): Judgement {
+  const isVerified = relay
+    .log(id)
+    .some((line) => line.includes(` for ${row.domain}`) && line.includes('TLS success'))
+  const sessions = row.hosts.flatMap(({ name }) => laboratory.hosts.get(name)?.sessions ?? [])
+  const complaints = [
+    ...complaintsOfLog(row, outcome, isVerified),
+    ...complaintsOfHosts(row, sessions),
+  ]
+  return { happened: happened(outcome, isVerified), complaints }
+}
+
+function complaintsOfLog(
+  { wanted }: Row,
+  outcome: Outcome,
+  isVerified: boolean,
+): readonly string[] {
+  switch (wanted.action) {
+    case 'verified':
+      return outcome.kind === 'delivered' && isVerified ? [] : ['not verified']
+    case 'fallback':
+      return [
+        ...(outcome.kind === 'delivered' ? [] : ['not delivered']),
+        ...(isVerified ? ['logged as verified'] : []),
+        ...(outcome.kind === 'delivered' &&
+        wanted.isEncrypted !== undefined &&
+        outcome.isEncrypted !== wanted.isEncrypted
+          ? ['encryption is not as wanted']
+          : []),
+      ]
+    case 'defer':
+      if (outcome.kind !== 'deferred') return ['not deferred']
+      return outcome.reason.includes(wanted.reason ?? '') ? [] : [`deferred for ${outcome.reason}`]
+    case 'bounce':
+      if (outcome.kind !== 'bounced') return ['not returned']
+      return outcome.reason.includes(wanted.reason) ? [] : [`returned for ${outcome.reason}`]
+  }
+}
+
+function complaintsOfHosts(row: Row, sessions: readonly Session[]): readonly string[] {
+  const delivered = sessions.flatMap((session) => session.delivered).length
+  const mails = sessions.flatMap((session) => session.mails)
+  const wantsDelivery = row.wanted.action === 'verified' || row.wanted.action === 'fallback'
+  const publishesTlsa = row.records.some((record) => record.includes(' TLSA '))
+  return [
+    ...(wantsDelivery && delivered !== 1 ? [`${delivered} copies at the hosts`] : []),
+    ...(!wantsDelivery && mails.length > 0 ? ['a host was shown an envelope'] : []),
+    ...(publishesTlsa && mails.some(({ isEncrypted }) => !isEncrypted)
+      ? ['an envelope went out in clear text']
+      : []),
+  ]
+}
+
+function happened(outcome: Outcome, isVerified: boolean): string {
+  switch (outcome.kind) {
+    case 'delivered':
+      return `${isVerified ? 'verified' : 'fallback'}${outcome.isEncrypted ? '' : ', clear text'}`
+    case 'deferred':
+      return `defer: ${outcome.reason.replace(/: \S+$/, '')}`
+    case 'bounced':
+      return `bounce: ${outcome.reason.replace(/: \S+$/, '')}`
+  }
+}

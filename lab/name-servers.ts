@@ -1,0 +1,155 @@
+/**
+ * How does the laboratory answer DNS questions?
+ *
+ * NSD serves the zones of zones.ts, Unbound resolves and validates them under the
+ * laboratory's own trust anchor; both on loopback and free ports, in a folder of
+ * their own. Unbound finds each zone at NSD's one address through a stub, since
+ * referrals cannot name a port.
+ */
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { createStub } from '../src/dns/stub.js'
+import { exchangeTcp, exchangeUdp } from '../src/dns/transport.js'
+import type { RecordType, Resolver } from '../src/lookup.js'
+import { parseDomainName } from '../src/name.js'
+import { freePort, startChild, until } from './child.js'
+import type { Child } from './child.js'
+import { buildZones } from './zones.js'
+import type { Zone, ZoneFiles } from './zones.js'
+
+export type NameServers = {
+  readonly nsdPort: number
+  readonly unboundPort: number
+  readonly nsd: Child
+  readonly unbound: Child
+  /** A plain stub on Unbound, without a cache. */
+  readonly resolver: Resolver
+  /** Writes the zones anew, signs them and has NSD serve them; Unbound keeps what it has cached. */
+  readonly publish: (zones: readonly Zone[]) => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export async function startNameServers(
+  folder: string,
+  zones: readonly Zone[],
+): Promise<NameServers> {
+  const files = await buildZones(path.join(folder, 'zones'), zones)
+  const nsdPort = await freePort()
+  const nsd = await startNsd(folder, nsdPort, files)
+  const unboundPort = await freePort()
+  const unbound = await startUnbound(folder, unboundPort, nsdPort, files)
+  return {
+    nsdPort,
+    unboundPort,
+    nsd,
+    unbound,
+    resolver: stubOn(unboundPort),
+    async publish(changed) {
+      await buildZones(path.join(folder, 'zones'), changed)
+      nsd.signal('SIGHUP')
+    },
+    async stop() {
+      await Promise.all([nsd.stop(), unbound.stop()])
+    },
+  }
+}
+
+export async function startNsd(folder: string, port: number, files: ZoneFiles): Promise<Child> {
+  const config = path.join(folder, 'nsd.conf')
+  const zones = files.served.map(
+    ({ origin, file }) => `zone:\n  name: "${origin === '' ? '.' : origin}"\n  zonefile: "${file}"`,
+  )
+  await writeFile(
+    config,
+    `server:
+  ip-address: 127.0.0.1@${port}
+  do-ip6: no
+  server-count: 1
+  username: ""
+  chroot: ""
+  zonesdir: "${folder}"
+  pidfile: "${folder}/nsd.pid"
+  database: ""
+  zonelistfile: "${folder}/nsd.zonelist"
+  xfrdfile: "${folder}/nsd.xfrd"
+  xfrdir: "${folder}"
+  logfile: "${folder}/nsd.log"
+  rrl-ratelimit: 0
+  minimal-responses: yes
+remote-control:
+  control-enable: no
+${zones.join('\n')}
+`,
+  )
+  const child = startChild('nsd', ['-d', '-c', config])
+  await until('NSD', () => answers(port, 'A', 'ns.root'), { child })
+  return child
+}
+
+export async function startUnbound(
+  folder: string,
+  port: number,
+  nsdPort: number,
+  { served, trustAnchorFile }: ZoneFiles,
+  extra = '',
+): Promise<Child> {
+  const config = path.join(folder, `unbound-${port}.conf`)
+  const stubs = served.map(
+    ({ origin }) => `stub-zone:\n  name: "${origin}."\n  stub-addr: 127.0.0.1@${nsdPort}`,
+  )
+  await writeFile(
+    config,
+    `server:
+  interface: 127.0.0.1@${port}
+  do-ip6: no
+  num-threads: 1
+  do-daemonize: no
+  use-syslog: no
+  logfile: ""
+  verbosity: 1
+  val-log-level: 2
+  username: ""
+  chroot: ""
+  directory: "${folder}"
+  pidfile: ""
+  trust-anchor-file: "${trustAnchorFile}"
+  module-config: "validator iterator"
+  do-not-query-localhost: no
+  ede: yes
+  target-fetch-policy: "0 0 0 0 0"
+  # Broken zones are asked for again and again on purpose.
+  val-bogus-ttl: 1
+  infra-host-ttl: 1
+  ratelimit: 0
+  outgoing-range: 4096
+  num-queries-per-thread: 4096
+  so-rcvbuf: 1m
+${extra}
+${stubs.join('\n')}
+remote-control:
+  control-enable: no
+`,
+  )
+  const child = startChild('unbound', ['-d', '-c', config])
+  await until('Unbound', () => answers(port, 'A', 'ns.root'), { child })
+  return child
+}
+
+export function stubOn(port: number): Resolver {
+  return createStub({
+    server: { address: '127.0.0.1', port },
+    timeoutMs: 5_000,
+    udp: exchangeUdp,
+    tcp: exchangeTcp,
+    now: () => Date.now(),
+    randomId: () => Math.floor(Math.random() * 0x10000),
+    observe: () => undefined,
+  })
+}
+
+async function answers(port: number, type: RecordType, text: string): Promise<boolean> {
+  const name = parseDomainName(text)
+  if (name === undefined) throw new Error(`no name: ${text}`)
+  const lookup = await stubOn(port).lookup(name, type)
+  return lookup.kind !== 'failed'
+}

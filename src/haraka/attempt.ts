@@ -1,0 +1,141 @@
+/**
+ * What has this attempt to deliver a message come to?
+ *
+ * An `Attempt` lives from Haraka's first question about a message until the message
+ * is delivered, deferred or returned. It takes the policy, settings and resolver as
+ * they were at its beginning, comes to a decision, and collects why hosts were
+ * refused, so that the one reason worth telling reaches log and DSN.
+ *
+ * Promises: it defers a message at most once, and never after Haraka has settled it
+ * in some other way.
+ */
+import { types } from 'node:util'
+import type { EnforcedPolicy, Policy } from '../policy.js'
+import { worthiest } from '../reason.js'
+import { errorText, printable } from '../text.js'
+import { decideByDiscovery, destinationOf, discoverInTime, policyOf } from './delivery.js'
+import type { Decision, DeliveryParts, Destination } from './delivery.js'
+import type { Hmail, Mx, Plugin } from './host.js'
+import { logOutcome, logPlan, logRefusal } from './log.js'
+import { defer, returnToSender } from './outcome.js'
+import type { Refusal } from './outcome.js'
+import { decideByRoute } from './routes.js'
+
+export type Environment = {
+  readonly plugin: Plugin
+  /** What holds now; it changes when dane.ini is reloaded. */
+  readonly parts: () => Omit<DeliveryParts, 'isTlsEnabled'>
+  /** Haraka's own class for entries of its MX list. */
+  readonly toMx: (fields: unknown) => Mx
+  /** Haraka's constants. */
+  readonly codes: { readonly ok: number; readonly deny: number; readonly denysoft: number }
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+export class Attempt {
+  readonly policy: Policy
+  readonly destination: Destination
+  readonly parts: DeliveryParts
+  /** The decision of our own hook, until it is carried out. */
+  decision: Decision | undefined
+  /** Haraka goes on as if this plugin were not there. */
+  isPassive: boolean
+  /** Haraka has deferred or returned the message. */
+  isOver = false
+  private readonly refusals: Refusal[] = []
+  private readonly env: Environment
+  private readonly hmail: Hmail
+
+  constructor(env: Environment, hmail: Hmail) {
+    this.env = env
+    this.hmail = hmail
+    this.parts = { ...env.parts(), isTlsEnabled: hmail.cfg?.enable_tls !== false }
+    this.destination = destinationOf(hmail)
+    this.policy = policyOf(this.parts.settings, this.destination)
+    // RFC 7672 §2.2: an address literal is no business of DANE, unless DANE is mandatory.
+    this.isPassive =
+      this.policy === 'none' ||
+      this.policy === 'audit' ||
+      (this.policy === 'opportunistic' && this.destination.kind === 'literal')
+  }
+
+  /** What to do about the message's own domain. */
+  async decide(): Promise<Decision> {
+    const { destination } = this
+    const host = destination.text
+    if (destination.kind !== 'domain') {
+      const reason = destination.kind === 'literal' ? 'address-literal' : 'invalid-domain'
+      const detail = 'the recipient has no domain name that DANE could be asked for'
+      return { kind: 'defer', refusal: { reason, host, detail }, refusals: [] }
+    }
+    const discovery = await discoverInTime(this.parts, destination.name, this.enforced())
+    if (discovery.kind === 'plan') logPlan(this.hmail, this.env.plugin, this.policy, discovery)
+    return decideByDiscovery(this.parts, discovery, host)
+  }
+
+  /** What to do about hosts that another plugin chose; 'skip' where that is not our business. */
+  async decideRoute(mxs: readonly Mx[]): Promise<Decision | 'skip'> {
+    const host = this.destination.text
+    switch (this.parts.settings.routes) {
+      case 'skip':
+        return 'skip'
+      case 'defer': {
+        const detail = 'another plugin chose the next hop, and routes = defer'
+        return { kind: 'defer', refusal: { reason: 'route-deferred', host, detail }, refusals: [] }
+      }
+      case 'dane':
+        return decideByRoute(this.parts, this.enforced(), mxs, host)
+    }
+  }
+
+  /** Notes one host that gets no mail at this attempt. */
+  refuse(refusal: Refusal): void {
+    this.refusals.push(refusal)
+    logRefusal(this.hmail, this.env.plugin, this.policy, refusal)
+  }
+
+  /** Whether a reason of ours can be told for a message that ran out of hosts. */
+  get worstRefusal(): Refusal | undefined {
+    const [first, ...rest] = this.refusals
+    return first && worthiest([first, ...rest])
+  }
+
+  defer(refusal: Refusal): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.logOutcome('message deferred', refusal)
+    defer(this.hmail, refusal)
+  }
+
+  returnToSender(refusal: Refusal): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.logOutcome('message returned', refusal)
+    returnToSender(this.hmail, refusal)
+  }
+
+  /** Something that should not happen happened: the message waits. Never throws. */
+  withhold(error: unknown): void {
+    try {
+      const detail = errorText(error)
+      const { plugin } = this.env
+      const stack = types.isNativeError(error) ? printable(error.stack ?? '', 1000) : ''
+      plugin.logerror(
+        `unexpected error${this.isOver ? '' : ', message deferred'}: ${detail} (${stack})`,
+      )
+      this.defer({ reason: 'internal-error', host: this.destination.text, detail })
+    } catch (second) {
+      this.env.plugin.logcrit(`a message waits for the next start of Haraka: ${errorText(second)}`)
+    }
+  }
+
+  private logOutcome(outcome: 'message deferred' | 'message returned', refusal: Refusal): void {
+    const isKnown = this.refusals.includes(refusal)
+    logOutcome(this.hmail, this.env.plugin, this.policy, outcome, refusal, isKnown)
+  }
+
+  private enforced(): EnforcedPolicy {
+    return this.policy === 'mandatory' ? 'mandatory' : 'opportunistic'
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * What is to be done with this message now?
+ *
+ * From a destination to a `Decision`: which policy holds, what discover finds out,
+ * and in which order the hosts are to be tried. routes.ts does the same for hosts
+ * that another plugin chose; arms.ts carries decisions out.
+ *
+ * Promises: a decision in `deadlineMs`, whatever the resolver does; hosts of equal
+ * preference in random order (RFC 5321 §5.1); a host that demands TLS is left out
+ * where outbound.ini switches TLS off.
+ */
+import { discover } from '../discover/discover.js'
+import type { Resolver } from '../lookup.js'
+import { parseDomainName } from '../name.js'
+import type { DomainName } from '../name.js'
+import type { Discovery, EnforcedPolicy, HostPlan, HostPolicy, Policy, Route } from '../policy.js'
+import { worthiest } from '../reason.js'
+import { policyFor } from '../settings.js'
+import type { Settings } from '../settings.js'
+import { printable } from '../text.js'
+import type { Hmail, Mx } from './host.js'
+import type { Refusal } from './outcome.js'
+
+/** Where the message is going, as far as its own envelope says. */
+export type Destination =
+  | { readonly kind: 'domain'; readonly name: DomainName; readonly text: string }
+  | { readonly kind: 'literal' | 'invalid'; readonly text: string }
+
+/** One address to try, as Haraka's MX list will hold it, and what is demanded there. */
+export type Candidate = {
+  readonly mx: Mx
+  /** The MX host's name, or its address where it has none. */
+  readonly host: string
+  readonly policy: HostPolicy
+  readonly route: Route | undefined
+}
+
+export type Decision =
+  /** Try these in this order, never empty; `refusals` are the hosts left out. */
+  | {
+      readonly kind: 'deliver'
+      readonly candidates: readonly Candidate[]
+      readonly refusals: readonly Refusal[]
+    }
+  | { readonly kind: 'defer'; readonly refusal: Refusal; readonly refusals: readonly Refusal[] }
+  | { readonly kind: 'return'; readonly refusal: Refusal }
+
+export type DeliveryParts = {
+  readonly settings: Settings
+  readonly resolver: Resolver
+  /** Whether outbound.ini lets Haraka use TLS at all. */
+  readonly isTlsEnabled: boolean
+  /** Milliseconds for all lookups of one message. */
+  readonly deadlineMs: number
+  /** From 0 inclusive to 1 exclusive. */
+  readonly random: () => number
+}
+
+export function destinationOf({ todo }: Pick<Hmail, 'todo'>): Destination {
+  const { domain } = todo
+  const text = printable(String(domain))
+  if (typeof domain !== 'string') return { kind: 'invalid', text }
+  const name = parseDomainName(domain)
+  if (name) return { kind: 'domain', name, text }
+  return { kind: domain.startsWith('[') && domain.endsWith(']') ? 'literal' : 'invalid', text }
+}
+
+export function policyOf(settings: Settings, destination: Destination): Policy {
+  return destination.kind === 'domain'
+    ? policyFor(settings, destination.name).policy
+    : settings.policy
+}
+
+/** Everything that is known of the domain, in time. */
+export async function discoverInTime(
+  { settings, resolver, deadlineMs }: DeliveryParts,
+  name: DomainName,
+  policy: EnforcedPolicy,
+): Promise<Discovery> {
+  const { insecureMx, port } = settings
+  const discovery = discover(resolver, name, { policy, insecureMx, port })
+  return within(deadlineMs, discovery, {
+    kind: 'unresolved',
+    reason: 'lookup-deadline',
+    detail: `lookups for ${name} took longer than ${deadlineMs} ms`,
+  })
+}
+
+export function decideByDiscovery(
+  parts: DeliveryParts,
+  discovery: Discovery,
+  host: string,
+): Decision {
+  switch (discovery.kind) {
+    case 'unresolved':
+      return { kind: 'defer', refusal: { ...discovery, host }, refusals: [] }
+    case 'undeliverable':
+      return { kind: 'return', refusal: { ...discovery, host } }
+    case 'plan': {
+      const { route, hosts } = discovery
+      const { port } = parts.settings
+      return decideByHosts(
+        inOrder(hosts, parts.random).map((plan) => toCandidates(plan, route, { port }, parts)),
+        host,
+      )
+    }
+  }
+}
+
+/** One host's addresses, ready to be tried, or why it is left out. `mx` is what they have in common. */
+export function toCandidates(
+  { exchange, preference, addresses, policy }: HostPlan,
+  route: Route,
+  mx: Mx,
+  { isTlsEnabled }: DeliveryParts,
+): readonly Candidate[] | Refusal {
+  if (policy.kind === 'unreachable') {
+    return { reason: policy.reason, host: exchange, detail: policy.detail }
+  }
+  if (demandsTls(policy) && !isTlsEnabled) {
+    const detail = 'outbound.ini has enable_tls=false, and this host may only be reached over TLS'
+    return { reason: 'tls-disabled', host: exchange, detail }
+  }
+  return addresses.map((address) => ({
+    mx: { ...mx, exchange: address, priority: preference, from_dns: exchange },
+    host: exchange,
+    policy,
+    route,
+  }))
+}
+
+/** @param host what to blame where no host was found at all */
+export function decideByHosts(
+  hosts: readonly (readonly Candidate[] | Refusal)[],
+  host: string,
+): Decision {
+  const candidates = hosts.flatMap((entry) => ('reason' in entry ? [] : entry))
+  const refusals = hosts.flatMap((entry) => ('reason' in entry ? [entry] : []))
+  if (candidates.length > 0) return { kind: 'deliver', candidates, refusals }
+  const [first, ...rest] = refusals
+  const refusal: Refusal = first
+    ? worthiest([first, ...rest])
+    : { reason: 'no-address', host, detail: 'no host to deliver to' }
+  return { kind: 'defer', refusal, refusals }
+}
+
+export function demandsTls(policy: HostPolicy): boolean {
+  return policy.kind === 'authenticate' || policy.kind === 'encrypt'
+}
+
+/** The value of the promise, or `late` if it does not settle in time. Rejects as the promise does. */
+export async function within<T, L>(ms: number, promise: Promise<T>, late: L): Promise<T | L> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<L>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(late)
+    }, ms)
+  })
+  try {
+    return await Promise.race([promise, deadline])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** RFC 5321 §5.1: by preference; hosts of the same preference in random order. */
+function inOrder(hosts: readonly HostPlan[], random: () => number): readonly HostPlan[] {
+  return hosts
+    .map((host) => ({ host, lot: random() }))
+    .sort((a, b) => a.host.preference - b.host.preference || a.lot - b.lot)
+    .map(({ host }) => host)
+}

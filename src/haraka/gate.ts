@@ -1,0 +1,140 @@
+/**
+ * May this connection carry the message?
+ *
+ * The gate stands on one socket that Haraka is about to use for a host where DANE
+ * demands TLS. It reads along until the handshake (preamble.ts), sets what the
+ * handshake needs, takes the server's certificates when it is done and has them
+ * judged before Haraka sends the next EHLO. Whatever is not as it should be becomes
+ * a plain error on the socket: Haraka cuts the connection and goes on to the next
+ * MX, or defers when none is left.
+ *
+ * Promises: nothing of the envelope is sent before the verdict; nothing thrown here
+ * or by the judge passes the gate or reaches Haraka; Haraka never takes a failure
+ * here for a host without TLS (its `no_tls` list), nor an unauthenticated 5xx for a
+ * bounce.
+ */
+import type { DomainName } from '../name.js'
+import type { Reason } from '../reason.js'
+import { handshakeOptions, isAcceptedProtocol, peerChain } from '../session/handshake.js'
+import { createPreamble } from '../session/preamble.js'
+import { errorText } from '../text.js'
+import type { Authenticated, Encrypted, PeerChain, Verdict } from '../verdict.js'
+import type { Socket } from './host.js'
+
+export type GateParts = {
+  /** SNI (RFC 7672 §8.1). */
+  readonly tlsaBase: DomainName
+  /** Undefined: the server showed no certificate. */
+  readonly judge: (chain: PeerChain | undefined) => Verdict
+  /** Told once, before Haraka hears of it, if this connection is refused. */
+  readonly onRefused: (reason: Reason, detail: string) => void
+  /** Told once when the handshake is judged good; returns what Haraka is told of the certificate. */
+  readonly onPassed: (verdict: Authenticated | Encrypted, session: Session) => PassedAs
+}
+
+export type Session = { readonly protocol: string; readonly cipher: string }
+
+/** Whether Haraka, which knows only PKIX, is told that the peer is verified. */
+export type PassedAs = 'verified' | 'as-haraka-sees-it'
+
+/** To be called before Haraka's own listeners are set; call the result right after they are. */
+export function openGate(socket: Socket, parts: GateParts): () => void {
+  const preamble = createPreamble()
+  let stage: 'preamble' | 'handshake' | 'passed' | 'refused' = 'preamble'
+
+  function refuse(reason: Reason, detail: string): void {
+    if (stage === 'passed' || stage === 'refused') return
+    stage = 'refused'
+    parts.onRefused(reason, detail)
+    // Haraka's own handler releases the socket and tries the next MX.
+    socket.emit('error', new Error(`DANE: ${reason}: ${detail}`))
+    socket.destroy()
+  }
+
+  // The socket outlives Haraka's interest in it; an error without a listener would end the process.
+  const destroy = socket.destroy.bind(socket)
+  socket.destroy = () => {
+    socket.on('error', ignore)
+    destroy()
+  }
+
+  // Before the line processor, which Haraka has already put on the socket.
+  socket.prependListener('data', (bytes) => {
+    if (stage !== 'preamble' || !Buffer.isBuffer(bytes)) return
+    const step = preamble.read(bytes)
+    if (step.kind === 'refuse') refuse(step.reason, step.detail)
+    if (step.kind === 'handshake') stage = 'handshake'
+  })
+
+  const upgrade = socket.upgrade.bind(socket)
+  socket.upgrade = (options, callback) => {
+    if (stage !== 'handshake') {
+      refuse('protocol-violation', 'TLS was to start before its time')
+      return
+    }
+    try {
+      upgrade(
+        handshakeOptions(options, parts.tlsaBase),
+        (authorized, error, certificate, cipher) => {
+          try {
+            const passedAs = conclude()
+            if (passedAs === 'verified') {
+              socket.isSecure = () => stage === 'passed' && socket.isEncrypted()
+              callback?.(true, undefined, certificate, cipher)
+            } else if (passedAs === 'as-haraka-sees-it') {
+              callback?.(authorized, error, certificate, cipher)
+            }
+          } catch (error) {
+            refuse('internal-error', errorText(error))
+          }
+        },
+      )
+    } catch (error) {
+      // tls.connect throws for options that contradict each other.
+      refuse('tls-handshake-failed', errorText(error))
+    }
+  }
+
+  /** The handshake is done and nothing is sent yet: the only way to stage 'passed'. */
+  function conclude(): PassedAs | undefined {
+    const { cleartext } = socket
+    if (stage !== 'handshake' || cleartext === undefined) return undefined
+    const protocol = cleartext.getProtocol() ?? 'unknown'
+    // mutual_tls may have put another minVersion over ours.
+    if (!isAcceptedProtocol(protocol)) {
+      refuse('tls-handshake-failed', `${protocol} is not accepted`)
+      return undefined
+    }
+    const verdict = parts.judge(peerChain(cleartext))
+    if (verdict.kind === 'refused') {
+      refuse(verdict.reason, verdict.detail)
+      return undefined
+    }
+    const passedAs = parts.onPassed(verdict, { protocol, cipher: cleartext.getCipher().name })
+    stage = 'passed'
+    return passedAs
+  }
+
+  return () => {
+    socket.prependListener('error', (error) => {
+      // Haraka puts hosts whose errors bear this mark on its list of hosts without TLS.
+      if (typeof error === 'object' && error !== null) Reflect.deleteProperty(error, 'source')
+      lost(errorText(error))
+    })
+    socket.prependListener('close', () => {
+      lost('connection closed')
+    })
+  }
+
+  /** The connection broke by itself: Haraka knows already, but the reason has to be kept. */
+  function lost(detail: string): void {
+    if (stage === 'passed' || stage === 'refused') return
+    const reason = stage === 'handshake' ? 'tls-handshake-failed' : 'connection-lost'
+    stage = 'refused'
+    parts.onRefused(reason, detail)
+  }
+}
+
+function ignore(): void {
+  // The connection is given up already.
+}

@@ -1,0 +1,158 @@
+/**
+ * What does the operator read in Haraka's log?
+ *
+ * One line a decision and one a success at info, one a refusal at notice; lookups
+ * and cache entries at debug, bogus answers as warnings. Every value that came from
+ * outside is made printable here or before. The keys are stable and documented in
+ * the README.
+ *
+ * `for DOMAIN` stands only in lines about mail that DANE verified for that domain
+ * (RFC 7672 §2.2.1), so that `grep 'TLS success.*for'` finds those and no others.
+ */
+import { failureText, statusWord } from '../lookup.js'
+import type { DnsRecord, Lookup, LookupEvent } from '../lookup.js'
+import type { DomainName } from '../name.js'
+import type { HostPlan, Plan, Policy } from '../policy.js'
+import { phraseOf } from '../reason.js'
+import { printable } from '../text.js'
+import { tlsaText, toRecord } from '../tlsa.js'
+import type { Authenticated, Encrypted } from '../verdict.js'
+import type { Session } from './gate.js'
+import type { Hmail, Plugin } from './host.js'
+import type { Refusal } from './outcome.js'
+
+/** What the lookups led to, host by host. */
+export function logPlan(
+  hmail: Hmail,
+  plugin: Plugin,
+  policy: Policy,
+  { route, hosts }: Plan,
+): void {
+  hmail.loginfo(plugin, 'plan', {
+    domain: route.nextHop,
+    policy,
+    route: route.kind,
+    mx: route.security.toUpperCase(),
+    hosts: hosts.map(hostText).join('; '),
+  })
+}
+
+/** One host that gets no mail at this attempt. */
+export function logRefusal(hmail: Hmail, plugin: Plugin, policy: Policy, refusal: Refusal): void {
+  hmail.lognotice(plugin, 'host refused', refusalFields(policy, refusal))
+}
+
+/** The message as a whole is held back, or returned; the reason has had its line if a host gave it. */
+export function logOutcome(
+  hmail: Hmail,
+  plugin: Plugin,
+  policy: Policy,
+  outcome: 'message deferred' | 'message returned',
+  refusal: Refusal,
+  isKnown: boolean,
+): void {
+  const { detail, ...fields } = refusalFields(policy, refusal)
+  hmail.lognotice(plugin, outcome, isKnown ? fields : { ...fields, detail })
+}
+
+/** @param domain undefined where the way to the host was insecure (RFC 7672 §2.2.1) */
+export function logSuccess(
+  hmail: Hmail,
+  plugin: Plugin,
+  host: string,
+  domain: DomainName | undefined,
+  verdict: Authenticated | Encrypted,
+  { protocol, cipher }: Session,
+): void {
+  const tls = `TLS success protocol ${printable(protocol)} cipher ${printable(cipher)}`
+  if (verdict.kind === 'encrypted') {
+    // No name in these two lines: it might contain the word that marks the third.
+    hmail.loginfo(plugin, `${tls}, not authenticated: no usable TLSA record`)
+    return
+  }
+  if (domain === undefined) {
+    hmail.loginfo(plugin, `${tls}, host matches TLSA, MX record insecure`)
+    return
+  }
+  hmail.loginfo(plugin, `${tls} for ${domain}`, {
+    host,
+    record: tlsaText(toRecord(verdict.record)),
+    depth: verdict.depth,
+    ...(verdict.name && { matched: verdict.name }),
+  })
+}
+
+/** The debug log of the resolver. It serves many messages at once, so no line bears a message's id. */
+export function logLookup(plugin: Plugin, isDebug: () => boolean, event: LookupEvent): void {
+  if (
+    event.kind === 'response' &&
+    event.lookup.kind === 'failed' &&
+    event.lookup.cause === 'bogus'
+  ) {
+    plugin.logwarn(
+      `BOGUS ${event.type} of ${event.name}: ${failureText(event.lookup)} (asked ${event.server})`,
+    )
+    return
+  }
+  if (!isDebug()) return
+  switch (event.kind) {
+    case 'query':
+      plugin.logdebug(`query ${event.type} ${event.name} to ${event.server}`)
+      return
+    case 'response':
+      plugin.logdebug(`response ${event.type} ${event.name}: ${lookupText(event.lookup)}`)
+      return
+    case 'cached':
+      plugin.logdebug(`cached ${event.type} ${event.name}: ${lookupText(event.lookup)}`)
+      return
+  }
+}
+
+/** `SECURE ttl=300 10 mx1.example.org, 20 mx2.example.org` */
+export function lookupText(lookup: Lookup, now = Date.now()): string {
+  if (lookup.kind === 'failed') return `${statusWord(lookup)} ${failureText(lookup)}`
+  const ttl = Math.max(0, Math.ceil((lookup.expiresAt - now) / 1000))
+  const what =
+    lookup.kind === 'absent'
+      ? `${lookup.reason.toUpperCase()} ${lookup.security.toUpperCase()}`
+      : lookup.security.toUpperCase()
+  const records = lookup.kind === 'found' ? ` ${lookup.records.map(recordText).join(', ')}` : ''
+  const alias = lookup.aliases.length > 0 ? ` alias of ${lookup.canonicalName}` : ''
+  return printable(`${what} ttl=${ttl}${alias}${records}`, 500)
+}
+
+function recordText(record: DnsRecord): string {
+  switch (record.type) {
+    case 'A':
+    case 'AAAA':
+      return record.address
+    case 'MX':
+      return `${record.preference} ${record.exchange}`
+    case 'CNAME':
+      return record.target
+    case 'TLSA':
+      return tlsaText(record)
+  }
+}
+
+function refusalFields(policy: Policy, { reason, host, detail }: Refusal): Record<string, string> {
+  return {
+    policy,
+    host: printable(host),
+    reason,
+    meaning: phraseOf(reason),
+    detail: printable(detail, 400),
+  }
+}
+
+function hostText({ exchange, policy }: HostPlan): string {
+  switch (policy.kind) {
+    case 'opportunistic':
+    case 'unreachable':
+      return `${exchange} ${policy.kind} (${policy.reason})`
+    case 'encrypt':
+      return `${exchange} encrypt (tlsa-unusable)`
+    case 'authenticate':
+      return `${exchange} authenticate (${policy.records.length} usable)`
+  }
+}

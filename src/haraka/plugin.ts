@@ -1,0 +1,167 @@
+/**
+ * How does the plugin start, reload and stop?
+ *
+ * Reads dane.ini, looks whether this Haraka has what the plugin takes hold of, and
+ * refuses to start where one or the other is not as it must be. On a change of
+ * dane.ini the new settings hold from the next attempt on; what is not understood is
+ * reported and the old settings stay.
+ *
+ * Promises: what reaches Haraka from here is a refusal at start, or an answer to a
+ * hook, never an exception later.
+ */
+import { assembleResolver } from '../assemble.js'
+import { parseSettings } from '../settings.js'
+import type { Settings } from '../settings.js'
+import { errorText } from '../text.js'
+import { createArms } from './arms.js'
+import type { Environment } from './attempt.js'
+import type { Hmail, Mx, Next, Plugin } from './host.js'
+import { logLookup } from './log.js'
+import { logWarnings } from './start-check.js'
+import type { Surroundings } from './start-check.js'
+
+export type Dane = {
+  /** To be called when all plugins are loaded. */
+  readonly checkStart: () => void
+  readonly sendEmail: (next: Next, hmail: Hmail) => void
+  readonly getMx: (next: Next, hmail: Hmail) => void
+}
+
+/** Throws where the plugin must not run; the message is one line for the operator. */
+export function startDane(plugin: Plugin): Dane {
+  const haraka = inspectHaraka(plugin)
+  let current = assemble(readSettings())
+  plugin.loginfo(summary(current.settings))
+
+  function readSettings(): Settings {
+    const lines = plugin.config.get('dane.ini', 'data', reload)
+    return parseSettings(Array.isArray(lines) ? lines.join('\n') : '')
+  }
+
+  function reload(): void {
+    try {
+      current = assemble(readSettings())
+      plugin.lognotice(`dane.ini reloaded: ${summary(current.settings)}`)
+    } catch (error) {
+      plugin.logerror(`dane.ini not reloaded, the old settings stay: ${errorText(error)}`)
+    }
+  }
+
+  function assemble(settings: Settings): ReturnType<Environment['parts']> {
+    const resolver = assembleResolver(settings, (event) => {
+      logLookup(plugin, haraka.isDebug, event)
+    })
+    return { settings, resolver, deadlineMs: deadlineMs(plugin), random: Math.random }
+  }
+
+  const arms = createArms({
+    plugin,
+    parts: () => current,
+    toMx: haraka.toMx,
+    codes: haraka.codes,
+    now: () => Date.now(),
+  })
+
+  return {
+    checkStart() {
+      logWarnings(plugin, haraka.surroundings())
+    },
+    sendEmail(next, hmail) {
+      try {
+        arms.arm(hmail)
+      } catch (error) {
+        // Haraka delivers on any answer but this one, and the message is not armed.
+        plugin.logcrit(
+          `message held for ${HOLD_SECONDS} s, it could not be armed: ${errorText(error)}`,
+        )
+        next(haraka.codes.delay, HOLD_SECONDS)
+        return
+      }
+      next()
+    },
+    getMx(next, hmail) {
+      try {
+        arms.answerGetMx(next, hmail)
+      } catch (error) {
+        plugin.logcrit(`message deferred: ${errorText(error)}`)
+        next(haraka.codes.denysoft)
+      }
+    },
+  }
+}
+
+/** What of this Haraka the plugin needs, or a refusal to run with it. */
+function inspectHaraka(plugin: Plugin): {
+  toMx: (fields: unknown) => Mx
+  codes: Environment['codes'] & { readonly delay: number }
+  isDebug: () => boolean
+  surroundings: () => Surroundings
+} {
+  const outbound = plugin.haraka_require('outbound')
+  const logger = plugin.haraka_require('logger')
+  const hmail = member(plugin.haraka_require('outbound/hmail'), 'prototype')
+  for (const method of ['get_mx_respond', 'found_mx', 'try_deliver', 'get_force_tls'] as const) {
+    if (typeof member(hmail, method) === 'function') continue
+    throw new DaneStartError(
+      `this Haraka has no HMailItem.${method}: haraka-plugin-dane needs Haraka 3.0.4 or later`,
+    )
+  }
+  const registered = (hook: string): readonly string[] => {
+    const hooks = member(member(plugin.haraka_require('plugins'), 'registered_hooks'), hook)
+    return Array.isArray(hooks) ? hooks.map((each) => String(member(each, 'plugin'))) : []
+  }
+  const HarakaMx = member(member(outbound, 'net_utils'), 'HarakaMx')
+  if (!isConstructor(HarakaMx)) {
+    throw new DaneStartError('this Haraka has no HarakaMx: haraka-plugin-dane needs 3.0.4 or later')
+  }
+  return {
+    toMx: (fields) => new HarakaMx(fields),
+    codes: { ok: OK, deny: DENY, denysoft: DENYSOFT, delay: DELAY },
+    surroundings: () => ({
+      sendEmail: registered('send_email'),
+      getMx: registered('get_mx'),
+      isTlsEnabled:
+        member(member(plugin.haraka_require('outbound/config'), 'cfg'), 'enable_tls') !== false,
+    }),
+    isDebug: () => Number(member(logger, 'loglevel')) >= Number(member(logger, 'LOGDEBUG')),
+  }
+}
+
+/** Lookups of one message: two thirds of what Haraka allows a hook, 20 s by default. */
+function deadlineMs({ timeout }: Plugin): number {
+  const seconds = typeof timeout === 'number' && timeout > 0 ? timeout : 30
+  return Math.round((seconds * 1000 * 2) / 3)
+}
+
+function summary({ policy, domains, resolver }: Settings): string {
+  const { address, port } = resolver.server
+  return `policy ${policy}, ${domains.size} domains of their own, resolver ${address} port ${port}`
+}
+
+/** A refusal to start: one line, no stack. */
+class DaneStartError extends Error {
+  override readonly name = 'DaneStartError'
+
+  constructor(message: string) {
+    super(message)
+    this.stack = `${this.name}: ${message}`
+  }
+}
+
+function member(value: unknown, key: string): unknown {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return isObject ? Reflect.get(value, key) : undefined
+}
+
+function isConstructor(value: unknown): value is new (fields: unknown) => Mx {
+  return typeof value === 'function'
+}
+
+/** Until Haraka tries again with a message that could not be armed. */
+const HOLD_SECONDS = 300
+
+/** Haraka puts its constants into the global object before it calls `register`. */
+declare const OK: number
+declare const DENY: number
+declare const DENYSOFT: number
+declare const DELAY: number

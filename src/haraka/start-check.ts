@@ -1,0 +1,43 @@
+/**
+ * Does anything in this Haraka stand in the plugin's way?
+ *
+ * Looked at once all plugins are loaded, said in the log, nothing refused: what is
+ * found here costs mail its delivery or its protection, and the operator has to know
+ * before the first message does.
+ */
+import type { Plugin } from './host.js'
+
+/** What Haraka knows after all plugins are loaded. */
+export type Surroundings = {
+  /** Names of the plugins that listen, in the order in which they are asked. */
+  readonly sendEmail: readonly string[]
+  readonly getMx: readonly string[]
+  readonly isTlsEnabled: boolean
+}
+
+export function warnings(
+  name: string,
+  { sendEmail, getMx, isTlsEnabled }: Surroundings,
+): readonly string[] {
+  const before = (plugins: readonly string[]): readonly string[] => [
+    ...new Set(plugins.slice(0, Math.max(plugins.indexOf(name), 0))),
+  ]
+  const first = before(sendEmail)
+  const routers = before(getMx)
+  return [
+    ...(isTlsEnabled
+      ? []
+      : ['outbound.ini has enable_tls=false: mail to domains with DANE will not be delivered']),
+    // Only who answers both hooks before us can send a message that this plugin never saw.
+    ...(first.length > 0 && routers.length > 0
+      ? [
+          `${first.join(', ')} may answer send_email before this plugin, and ${routers.join(', ')} get_mx: ` +
+            `mail that both answer leaves without DANE; put ${name} first in config/plugins`,
+        ]
+      : []),
+  ]
+}
+
+export function logWarnings(plugin: Plugin, surroundings: Surroundings): void {
+  for (const warning of warnings(plugin.name, surroundings)) plugin.logwarn(warning)
+}

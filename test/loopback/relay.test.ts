@@ -1,0 +1,432 @@
+/** The plugin in a real Haraka: settings, hooks that fail, routes, log, bounces, cache. */
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { tlsaFor } from '../../lab/certificates.js'
+import { until } from '../../lab/child.js'
+import { withLaboratory } from '../../lab/haraka.js'
+import type { Haraka, HarakaOptions } from '../../lab/haraka.js'
+import { createAuthority, startLaboratory } from '../../lab/laboratory.js'
+import type { Laboratory } from '../../lab/laboratory.js'
+import { PLACE } from '../../lab/rows.js'
+import type { Row } from '../../lab/rows.js'
+import { startDnsServer } from '../support/dns-server.js'
+
+const GOOD = `good.${PLACE.signed}`
+const BAD = `bad.${PLACE.signed}`
+const SENDER = `sender.${PLACE.unsigned}`
+const RELAY_HOST = `mx-good.${PLACE.signed}`
+
+describe('the plugin in Haraka', { concurrency: 4 }, () => {
+  let laboratory: Laboratory
+  before(async () => {
+    const started = await startLaboratory(async (port) => {
+      const authority = await createAuthority()
+      const [good, bad, sender] = await Promise.all(
+        [RELAY_HOST, `mx-bad.${PLACE.signed}`, `mx-sender.${PLACE.unsigned}`].map(authority.issue),
+      )
+      assert.ok(good && bad && sender)
+      const row = (
+        id: string,
+        domain: string,
+        name: string,
+        leaf: typeof good,
+        records: string[],
+      ): Row => ({
+        id,
+        domain,
+        policy: 'opportunistic',
+        insecureMx: 'dane',
+        shown: { mx: '', address: '', tlsa: '', certificate: '' },
+        hosts: [{ name, chain: { leaf } }],
+        records: [`${domain}. MX 10 ${name}.`, `${name}. A @ADDRESS:${name}@`, ...records],
+        wanted: { action: 'fallback' },
+      })
+      return [
+        row('good', GOOD, RELAY_HOST, good, [
+          `_${port}._tcp.${RELAY_HOST}. TLSA ${tlsaFor(3, 1, 1, good)}`,
+        ]),
+        row('bad', BAD, `mx-bad.${PLACE.signed}`, bad, [
+          `_${port}._tcp.mx-bad.${PLACE.signed}. TLSA ${tlsaFor(3, 1, 1, good)}`,
+        ]),
+        row('sender', SENDER, `mx-sender.${PLACE.unsigned}`, sender, []),
+      ]
+    })
+    laboratory = started.laboratory
+  })
+  after(() => laboratory.stop())
+
+  const envelopesAt = (host: string, recipient: string): number =>
+    (laboratory.hosts.get(host)?.sessions ?? [])
+      .flatMap(({ recipients }) => recipients)
+      .filter(({ to }) => to === recipient).length
+
+  async function withRelay<T>(
+    more: Partial<HarakaOptions>,
+    work: (relay: Haraka) => Promise<T>,
+    daneIni = '',
+  ): Promise<T> {
+    const relay = await laboratory.startRelay('dane', more, daneIni)
+    try {
+      return await work(relay)
+    } finally {
+      await relay.stop()
+    }
+  }
+
+  describe('settings', () => {
+    const refused: readonly (readonly [string, string, string])[] = [
+      [
+        'unknown policy',
+        'policy = mandatroy',
+        'dane.ini line 2: policy = mandatroy: expected one of none, audit, opportunistic, mandatory',
+      ],
+      [
+        'unknown key',
+        'polcy = none',
+        'dane.ini line 2: polcy = none: expected an option that exists',
+      ],
+      [
+        'resolver that is no address',
+        '[resolver]\nserver[] = localhost',
+        'dane.ini line 3: [resolver] server[] = localhost: expected an IP address',
+      ],
+      ['port 0', 'port = 0', 'dane.ini line 1: port = 0: expected a whole number from 1 to 65535'],
+      [
+        'domain that is no domain',
+        '[domains]\nexa mple.org = none',
+        'dane.ini line 3: [domains] exa mple.org = none: expected a domain name',
+      ],
+    ]
+    for (const [circumstance, daneIni, wanted] of refused) {
+      test(`refused at start in one line that names the option: ${circumstance}`, async () => {
+        await withRelay(
+          { mayFail: true },
+          async (relay) => {
+            assert.equal(await relay.child.exited, 1)
+            const lines = relay.log().filter((line) => line.includes('dane.ini'))
+            assert.equal(lines.length, 1, relay.child.output())
+            assert.ok(lines[0]?.includes(wanted), lines[0])
+          },
+          daneIni,
+        )
+      })
+    }
+
+    test('reloaded without a restart; what is not understood keeps the old settings', async () => {
+      await withRelay({}, async (relay) => {
+        const write = (text: string): Promise<void> =>
+          writeFile(
+            path.join(relay.folder, 'config/dane.ini'),
+            withLaboratory(text, laboratory.names.unboundPort, laboratory.smtpPort),
+          )
+        const logged = (text: string): Promise<void> =>
+          until(text, () => relay.log().some((line) => line.includes(text)))
+        assert.equal((await relay.outcomeOf(await relay.submit(`one@${BAD}`))).kind, 'deferred')
+
+        await write('policy = nonsense\n')
+        await logged(
+          'dane.ini not reloaded, the old settings stay: dane.ini line 2: policy = nonsense',
+        )
+        assert.equal((await relay.outcomeOf(await relay.submit(`two@${BAD}`))).kind, 'deferred')
+
+        await write(`[domains]\n${BAD} = none\n`)
+        await logged('dane.ini reloaded: policy opportunistic, 1 domains of their own')
+        assert.equal((await relay.outcomeOf(await relay.submit(`three@${BAD}`))).kind, 'delivered')
+      })
+    })
+  })
+
+  describe('what fails ends in deferral, and Haraka lives', () => {
+    /** Submits to a domain with DANE and returns what became of it, then shows that Haraka still delivers. */
+    async function sabotaged(
+      name: string,
+      code: string,
+      daneIni = '',
+    ): Promise<{ log: string; outcome: string }> {
+      return withRelay(
+        { plugins: [name, 'dane'], ownPlugins: { [name]: code }, logLevel: 'DEBUG' },
+        async (relay) => {
+          const id = await relay.submit(`sabotage-${name}@${GOOD}`)
+          const outcome = await relay.outcomeOf(id)
+          assert.ok(relay.child.isRunning())
+          assert.equal(envelopesAt(RELAY_HOST, `sabotage-${name}@${GOOD}`), 0)
+          return {
+            log: relay.log().join('\n'),
+            outcome: outcome.kind === 'deferred' ? `deferred: ${outcome.reason}` : outcome.kind,
+          }
+        },
+        daneIni,
+      )
+    }
+
+    test('our get_mx hook meets an exception', async () => {
+      const { outcome, log } = await sabotaged(
+        'throwing-log',
+        `exports.hook_get_mx = (next, hmail) => { hmail.loginfo = (...parts) => { if (parts[1] === 'plan') throw new Error('sabotage'); hmail.lognotice(...parts) }; next() }`,
+      )
+      assert.equal(outcome, `deferred: delivery withheld by local policy (internal-error): ${GOOD}`)
+      assert.match(log, /reason=internal-error .*sabotage/)
+    })
+
+    test('Haraka goes on without our get_mx hook', async () => {
+      // What a timeout, an exception or an overruled answer come to: get_mx_respond without our decision.
+      const { outcome } = await sabotaged(
+        'skipping',
+        `exports.register = function () { this.register_hook('get_mx', 'skip', 99) }
+exports.skip = (next, hmail) => { setImmediate(() => { hmail.hooks_to_run = []; hmail.get_mx_respond(CONT) }) }`,
+      )
+      assert.equal(outcome, `deferred: delivery withheld by local policy (no-plan): ${GOOD}`)
+    })
+
+    test('somebody calls found_mx with hosts of its own', async () => {
+      const { outcome } = await sabotaged(
+        'found-mx',
+        `exports.register = function () { this.register_hook('get_mx', 'find', 99) }
+exports.find = (next, hmail) => { hmail.hooks_to_run = []; hmail.found_mx([{ exchange: '127.0.1.2', port: 1, priority: 0 }]) }`,
+      )
+      assert.equal(outcome, `deferred: delivery withheld by local policy (no-plan): ${GOOD}`)
+    })
+
+    test('somebody puts a host of its own into the list', async () => {
+      const { outcome } = await sabotaged(
+        'list',
+        `exports.hook_get_mx = (next, hmail) => {
+  Object.defineProperty(hmail, 'mxlist', { get() { return [{ exchange: '127.0.1.2', port: 1, priority: 0 }] }, set() {} })
+  next()
+}`,
+      )
+      assert.equal(outcome, `deferred: delivery withheld by local policy (no-plan): ${GOOD}`)
+    })
+
+    test('a deferral is overruled by another plugin', async () => {
+      const { outcome } = await sabotaged(
+        'overruling',
+        `exports.hook_deny = (next) => next(OK)`,
+        `[domains]\n${GOOD} = opportunistic\n[resolver]\nserver[] = 127.0.0.1:1\n`,
+      )
+      assert.match(outcome, /^deferred: host or domain name not found \(mx-lookup-failed\)/)
+    })
+
+    test('the message cannot be armed: it is held', async () => {
+      await withRelay(
+        {
+          plugins: ['poison', 'dane'],
+          ownPlugins: {
+            poison: `exports.register = function () { this.register_hook('send_email', 'poison', -100) }
+exports.poison = (next, hmail) => { Object.defineProperty(hmail.todo, 'domain', { get() { throw new Error('poison') } }); next() }`,
+          },
+        },
+        async (relay) => {
+          await relay.submit(`held@${GOOD}`)
+          await until('held', () =>
+            relay
+              .log()
+              .some((line) =>
+                line.includes('message held for 300 s, it could not be armed: poison'),
+              ),
+          )
+          assert.ok(relay.child.isRunning())
+          assert.equal(envelopesAt(RELAY_HOST, `held@${GOOD}`), 0)
+        },
+      )
+    })
+
+    test('the message cannot be armed, and every other plugin is against us', async () => {
+      const { outcome, log } = await sabotaged(
+        'against-us',
+        `exports.register = function () {
+  this.register_hook('send_email', 'answer', -100)
+  this.register_hook('get_mx', 'poison', 99)
+  this.register_hook('deny', 'overrule')
+}
+exports.answer = (next) => next(OK)
+exports.poison = (next, hmail) => {
+  const { domain } = hmail.todo
+  let times = 0
+  Object.defineProperty(hmail.todo, 'domain', {
+    get() {
+      if (times++ === 0) throw new Error('poison')
+      return domain
+    },
+  })
+  next()
+}
+exports.overrule = (next) => next(OK)`,
+      )
+      assert.equal(outcome, 'deferred: delivery withheld by local policy (internal-error)')
+      assert.match(log, /deny\(soft\?\) overridden by deny hook/)
+    })
+
+    test('the resolver never answers', async () => {
+      const silent = await startDnsServer(() => [])
+      const { outcome } = await sabotaged(
+        'plain',
+        '',
+        `[resolver]\nserver[] = 127.0.0.1:${silent.port}\ntimeout = 1s\n`,
+      )
+      await silent.stop()
+      assert.match(outcome, /^deferred: host or domain name not found \(mx-lookup-failed\): /)
+    })
+
+    test('the resolver never answers and lookups may take longer than hooks', async () => {
+      const silent = await startDnsServer(() => [])
+      await withRelay(
+        { files: { plugin_timeout: '3' } },
+        async (relay) => {
+          const outcome = await relay.outcomeOf(await relay.submit(`late@${GOOD}`))
+          assert.match(JSON.stringify(outcome), /deferred.*lookup-deadline/)
+        },
+        `[resolver]\nserver[] = 127.0.0.1:${silent.port}\ntimeout = 10s\n`,
+      )
+      await silent.stop()
+    })
+
+    test('outbound.ini switches TLS off: hosts with DANE are not called', async () => {
+      await withRelay(
+        {
+          files: { 'outbound.ini': 'local_mx_ok=true\nenable_tls=false\ntemp_fail_intervals=1h\n' },
+        },
+        async (relay) => {
+          const outcome = await relay.outcomeOf(await relay.submit(`no-tls@${GOOD}`))
+          assert.match(JSON.stringify(outcome), /deferred.*TLS is required, but switched off here/)
+          assert.equal(envelopesAt(RELAY_HOST, `no-tls@${GOOD}`), 0)
+        },
+      )
+    })
+  })
+
+  describe('a next hop chosen by another plugin', () => {
+    const routed = (exchange: string): Partial<HarakaOptions> => ({
+      plugins: ['router', 'dane'],
+      ownPlugins: {
+        router: `exports.hook_get_mx = (next) => next(OK, { exchange: '${exchange}', port: ${laboratory.smtpPort}, priority: 0 })`,
+      },
+    })
+
+    test('routes = dane: the host is verified by its own TLSA records', async () => {
+      await withRelay(routed(RELAY_HOST), async (relay) => {
+        const id = await relay.submit('routed@anything.example')
+        assert.equal((await relay.outcomeOf(id)).kind, 'delivered')
+        assert.ok(
+          relay
+            .log(id)
+            .some(
+              (line) =>
+                line.includes('TLS success protocol TLSv1.3') &&
+                line.includes(` for ${RELAY_HOST}`),
+            ),
+        )
+      })
+    })
+
+    test('routes = dane: a host that does not match is refused', async () => {
+      await withRelay(routed(`mx-bad.${PLACE.signed}`), async (relay) => {
+        const outcome = await relay.outcomeOf(await relay.submit('routed-bad@anything.example'))
+        assert.match(
+          JSON.stringify(outcome),
+          /deferred.*server certificate not trusted \(certificate-mismatch\)/,
+        )
+        assert.equal(envelopesAt(`mx-bad.${PLACE.signed}`, 'routed-bad@anything.example'), 0)
+      })
+    })
+
+    test('routes = skip: left alone', async () => {
+      await withRelay(
+        routed(`mx-bad.${PLACE.signed}`),
+        async (relay) => {
+          const id = await relay.submit('routed-skip@anything.example')
+          assert.equal((await relay.outcomeOf(id)).kind, 'delivered')
+        },
+        'routes = skip',
+      )
+    })
+
+    test('routes = defer: held', async () => {
+      await withRelay(
+        routed(RELAY_HOST),
+        async (relay) => {
+          const outcome = await relay.outcomeOf(await relay.submit('routed-defer@anything.example'))
+          assert.match(JSON.stringify(outcome), /deferred.*\(route-deferred\)/)
+        },
+        'routes = defer',
+      )
+    })
+  })
+
+  test("the log: one line a decision, the gateways' phrase for success, lookups and cache at debug", async () => {
+    await withRelay({ logLevel: 'DEBUG' }, async (relay) => {
+      const id = await relay.submit(`log@${GOOD}`)
+      await relay.outcomeOf(id)
+      const lines = relay.log().filter((line) => line.includes('[dane]'))
+      const plans = lines.filter((line) => line.includes(' plan '))
+      assert.equal(plans.length, 1)
+      assert.match(
+        plans[0] ?? '',
+        new RegExp(
+          `\\[INFO\\] \\[${id}[.0-9]+\\] \\[dane\\] plan domain=${GOOD} policy=opportunistic route=mx mx=SECURE hosts="${RELAY_HOST} authenticate \\(1 usable\\)"`,
+        ),
+      )
+      assert.equal(lines.filter((line) => /TLS success.*for/.test(line)).length, 1)
+      assert.match(
+        lines.join('\n'),
+        new RegExp(
+          `TLS success protocol TLSv1.3 cipher TLS_[A-Z0-9_]+ for ${GOOD} host=${RELAY_HOST} record="3 1 1 [0-9a-f]{16}\\.\\.\\." depth=0`,
+        ),
+      )
+      const debug = lines.filter((line) => line.includes('[DEBUG]')).join('\n')
+      assert.match(
+        debug,
+        new RegExp(`query MX ${GOOD} to 127.0.0.1:${laboratory.names.unboundPort}`),
+      )
+      assert.match(debug, new RegExp(`response MX ${GOOD}: SECURE ttl=\\d+ 10 ${RELAY_HOST}`))
+      assert.match(debug, new RegExp(`response AAAA ${RELAY_HOST}: NODATA SECURE ttl=\\d+`))
+      assert.match(
+        debug,
+        new RegExp(
+          `cached TLSA _${laboratory.smtpPort}._tcp.${RELAY_HOST}: SECURE ttl=\\d+ 3 1 1 [0-9a-f]{16}`,
+        ),
+      )
+    })
+  })
+
+  test('a second message to the same domain asks nothing', async () => {
+    await withRelay({ logLevel: 'DEBUG' }, async (relay) => {
+      const queries = (): number =>
+        relay.log().filter((line) => line.includes('[dane] query ')).length
+      await relay.outcomeOf(await relay.submit(`first@${GOOD}`))
+      assert.equal(queries(), 4)
+      await relay.outcomeOf(await relay.submit(`second@${GOOD}`))
+      assert.equal(queries(), 4)
+    })
+  })
+
+  test('when the bounce timer has run out, the sender gets the reason', async () => {
+    await withRelay(
+      { files: { 'outbound.ini': 'local_mx_ok=true\ntemp_fail_intervals=none\n' } },
+      async (relay) => {
+        const id = await relay.submit(`bounce@${BAD}`, `me@${SENDER}`)
+        const outcome = await relay.outcomeOf(id)
+        assert.equal(outcome.kind, 'bounced')
+        const sink = laboratory.hosts.get(`mx-sender.${PLACE.unsigned}`)
+        let bounce: string | undefined
+        await until('the bounce', () => {
+          bounce = sink?.sessions
+            .flatMap(({ messages }) => messages)
+            .find((text) => text.includes(`bounce@${BAD}`))
+          return bounce !== undefined
+        })
+        assert.match(bounce ?? '', /^Action: failed$/m)
+        assert.match(
+          bounce ?? '',
+          new RegExp(
+            `^Status: 5\\.7\\.5 \\(\\d+ server certificate not trusted \\(certificate-mismatch\\): mx-bad\\.${PLACE.signed}\\)$`,
+            'm',
+          ),
+        )
+        assert.doesNotMatch(bounce ?? '', /127\.0\.0\.1:|unbound|dane\.ini/)
+      },
+    )
+  })
+})

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { warnings } from '../../../src/haraka/start-check.js'
+
+const quiet = { sendEmail: ['dane'], getMx: ['dane'], isTlsEnabled: true }
+
+const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefined])[] = [
+  ['nothing in the way', {}, undefined],
+  ['others behind us', { sendEmail: ['dane', 'limit'], getMx: ['dane', 'other'] }, undefined],
+  ['another router before us, as it should be', { getMx: ['relay', 'dane'] }, undefined],
+  ['another plugin before us at send_email alone', { sendEmail: ['limit', 'dane'] }, undefined],
+  [
+    'others before us at both',
+    { sendEmail: ['limit', 'dane'], getMx: ['relay', 'vmta', 'relay', 'dane'] },
+    /^limit may answer send_email before this plugin, and relay, vmta get_mx: .*put dane first in config\/plugins$/,
+  ],
+  [
+    'TLS switched off',
+    { isTlsEnabled: false },
+    /enable_tls=false: mail to domains with DANE will not be delivered/,
+  ],
+]
+
+for (const [circumstance, surroundings, wanted] of cases) {
+  test(`at start: ${circumstance}`, () => {
+    const found = warnings('dane', { ...quiet, ...surroundings })
+    assert.equal(found.length, wanted ? 1 : 0)
+    if (wanted) assert.match(found[0] ?? '', wanted)
+  })
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { createPreamble, MAX_LINE, MAX_TOTAL } from '../../../src/session/preamble.js'
+
+/** What the reader says to these chunks, the last step in a word. */
+function read(...chunks: readonly string[]): string {
+  const preamble = createPreamble()
+  let last = 'nothing'
+  for (const chunk of chunks) {
+    const step = preamble.read(Buffer.from(chunk, 'latin1'))
+    last = step.kind === 'refuse' ? `${step.reason}: ${step.detail}` : step.kind
+    if (step.kind === 'refuse' || step.kind === 'handshake') break
+  }
+  return last
+}
+
+const HELLO = '220 mx.example.org ESMTP\r\n'
+const EHLO = '250-mx.example.org\r\n250-SIZE 1000\r\n250 STARTTLS\r\n'
+
+describe('the one way to TLS (RFC 3207 §4)', () => {
+  const ways: readonly (readonly [string, readonly string[]])[] = [
+    ['in three replies', [HELLO, EHLO, '220 go ahead\r\n']],
+    ['octet by octet', Array.from(HELLO + EHLO + '220 go\r\n')],
+    ['a greeting of several lines', ['220-mx.example.org\r\n220 ready\r\n', EHLO, '220 go\r\n']],
+    ['STARTTLS in small letters', [HELLO, '250-mx\r\n250-starttls\r\n250 OK\r\n', '220 go\r\n']],
+    ['lines that end in LF alone', ['220 mx\n', '250-mx\n250 STARTTLS\n', '220 go\n']],
+    ['STARTTLS answered in several lines', [HELLO, EHLO, '220-go\r\n220 ahead\r\n']],
+  ]
+  for (const [circumstance, chunks] of ways) {
+    test(circumstance, () => {
+      // One chunk for each reply, since the server has to wait for its client in between.
+      assert.equal(read(...chunks), 'handshake')
+    })
+  }
+
+  test('before its end there is nothing to refuse', () => {
+    assert.equal(read(HELLO.slice(0, -1)), 'continue')
+    assert.equal(read(HELLO), 'turn')
+    assert.equal(read(HELLO, EHLO), 'turn')
+    assert.equal(read(HELLO, EHLO, '220 g'), 'continue')
+  })
+})
+
+const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
+  ['greeting 554', ['554 no mail here\r\n'], /^greeting-refused: 554 no mail here$/],
+  ['greeting 421', ['421 later\r\n'], /^greeting-refused: /],
+  ['greeting 354', ['354 go\r\n'], /^greeting-refused: /],
+  ['greeting of another protocol', ['SSH-2.0-x\r\n'], /^protocol-violation: SSH/],
+  ['EHLO 502', [HELLO, '502 no\r\n'], /^ehlo-refused: 502 no$/],
+  ['EHLO 421', [HELLO, '421 busy\r\n'], /^ehlo-refused: /],
+  ['EHLO that changes its mind', [HELLO, '250-mx\r\n550 STARTTLS\r\n'], /^ehlo-refused: /],
+  ['no STARTTLS', [HELLO, '250 mx\r\n'], /^starttls-not-offered: /],
+  [
+    'STARTTLS as part of a word',
+    [HELLO, '250-STARTTLSX\r\n250 XSTARTTLS\r\n'],
+    /^starttls-not-offered: /,
+  ],
+  ['STARTTLS with a parameter', [HELLO, '250 STARTTLS now\r\n'], /^starttls-not-offered: /],
+  ['STARTTLS 454', [HELLO, EHLO, '454 not now\r\n'], /^starttls-refused: 454 not now$/],
+  ['STARTTLS 554', [HELLO, EHLO, '554 never\r\n'], /^starttls-refused: /],
+  ['STARTTLS 250', [HELLO, EHLO, '250 ok\r\n'], /^starttls-refused: /],
+  ['STARTTLS 221', [HELLO, EHLO, '221 bye\r\n'], /^starttls-refused: /],
+  [
+    'a line behind 220',
+    [HELLO, EHLO, '220 go\r\n554 injected\r\n'],
+    /^protocol-violation: data after the reply 220 go$/,
+  ],
+  ['an octet behind 220', [HELLO, EHLO, '220 go\r\n5'], /^protocol-violation: data after/],
+  ['a line behind the greeting', [`${HELLO}250 STARTTLS\r\n`], /^protocol-violation: data after/],
+  ['a line behind EHLO', [HELLO, `${EHLO}220 go\r\n`], /^protocol-violation: data after/],
+  ['a code without separator', ['220\r\n'], /^protocol-violation: 220$/],
+  ['an empty line', [HELLO, '\r\n'], /^protocol-violation: $/],
+  ['a code of two digits', ['22 hi\r\n'], /^protocol-violation: /],
+  ['a line that is too long', [`220 ${'x'.repeat(MAX_LINE)}\r\n`], /^protocol-violation: /],
+  ['a line without end', ['220 ', 'x'.repeat(MAX_LINE)], /^protocol-violation: too much data$/],
+  [
+    'lines without end',
+    [HELLO, ...Array.from({ length: 100 }, () => `250-${'x'.repeat(1000)}\r\n`)],
+    /^protocol-violation: too much data$/,
+  ],
+]
+for (const [circumstance, chunks, wanted] of refusals) {
+  test(`refused before TLS: ${circumstance}`, () => {
+    assert.match(read(...chunks), wanted)
+  })
+}
+
+test('what a server says reaches the log in one printable line', () => {
+  assert.equal(read('554 \u001b[31mred\u0007 \u00ff\r\n'), 'greeting-refused: 554 ?[31mred? ?')
+})
+
+test('once refused, always refused', () => {
+  const preamble = createPreamble()
+  assert.equal(preamble.read(Buffer.from('554 no\r\n')).kind, 'refuse')
+  assert.equal(preamble.read(Buffer.from(HELLO)).kind, 'refuse')
+})
+
+test('after the handshake began nothing is read any more', () => {
+  const preamble = createPreamble()
+  for (const chunk of [HELLO, EHLO, '220 go\r\n']) preamble.read(Buffer.from(chunk))
+  assert.equal(preamble.read(Buffer.from('250 ok\r\n')).kind, 'refuse')
+})
+
+test('a gigabyte of greeting is not kept', () => {
+  const preamble = createPreamble()
+  const chunk = Buffer.alloc(1024 * 1024, '220-x\r\n')
+  let steps = 0
+  while (preamble.read(chunk).kind !== 'refuse') steps++
+  assert.ok(steps * chunk.length <= MAX_TOTAL + chunk.length)
+})
