@@ -115,7 +115,8 @@ function printTable(results: readonly Result[]): void {
 
 function wantedText({ wanted }: Row): string {
   if (wanted.action === 'defer' || wanted.action === 'bounce') {
-    return wanted.reason === undefined ? wanted.action : `${wanted.action}: ${wanted.reason}`
+    const reason = wanted.reason?.replace(/ \([a-z-]+\)$/, '')
+    return reason === undefined ? wanted.action : `${wanted.action}: ${reason}`
   }
   return wanted.action
 }

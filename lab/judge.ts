@@ -84,8 +84,13 @@ function happened(outcome: Outcome, isVerified: boolean): string {
     case 'delivered':
       return `${isVerified ? 'verified' : 'fallback'}${outcome.isEncrypted ? '' : ', clear text'}`
     case 'deferred':
-      return `defer: ${outcome.reason.replace(/: \S+$/, '')}`
+      return `defer: ${phrase(outcome.reason)}`
     case 'bounced':
-      return `bounce: ${outcome.reason.replace(/: \S+$/, '')}`
+      return `bounce: ${phrase(outcome.reason)}`
   }
+}
+
+/** `phrase (reason): host` without what the table has no room for. */
+function phrase(reason: string): string {
+  return reason.replace(/ \([a-z-]+\): \S+$/, '')
 }
