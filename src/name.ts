@@ -25,9 +25,14 @@ export type DomainName = string & { readonly [brand]: 'DomainName' }
  * Returns undefined for what is no DNS name, for the root and for IP addresses.
  */
 export function parseDomainName(text: string): DomainName | undefined {
-  if (text.length > MAX_INPUT || isIP(text) !== 0) return undefined
+  // What a person writes is held to host names and `_`; DNS may hold more.
+  if (text.length > MAX_INPUT || !/^[a-z0-9_.\u0080-\uffff-]+$/i.test(text)) return undefined
+  // domainToASCII would also read URL syntax, hence the check before it and the one behind.
   const ascii = isAscii(text) ? text : domainToASCII(text)
-  return hostLikeName(ascii)
+  const bare = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii
+  return /^[a-z0-9_.-]+$/i.test(bare) && isIP(bare) === 0
+    ? wellFormed(bare.toLowerCase())
+    : undefined
 }
 
 /**
@@ -63,12 +68,6 @@ const MAX_LABEL = 63
 function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
-}
-
-function hostLikeName(text: string): DomainName | undefined {
-  const bare = text.endsWith('.') ? text.slice(0, -1) : text
-  // Text that a person writes is held to host names and `_`; DNS may hold more.
-  return /^[a-z0-9_.-]+$/i.test(bare) ? wellFormed(bare.toLowerCase()) : undefined
 }
 
 function wellFormed(text: string): DomainName | undefined {
