@@ -6,11 +6,12 @@
  * alias chain and where to ask on. Only records of the expected owner count.
  *
  * Promises: `absent` comes from NOERROR or NXDOMAIN alone, never from a referral or
- * a contradiction; any other RCODE is a failure (RFC 7672 §2.1.1). The lowest TTL on
+ * from a message that holds the type after all; any other RCODE is a failure (RFC 7672 §2.1.1). The lowest TTL on
  * the way bounds the answer. Pure.
  */
 import type { Absent, Failed, FailureCause, Found, RecordType, Security } from '../lookup.js'
 import type { DomainName } from '../name.js'
+import { TYPE } from './message.js'
 import type { Message, ResourceRecord } from './message.js'
 
 /** The chain of aliases ends outside this message: ask for `canonicalName` (RFC 7672 §2.1.3). */
@@ -48,25 +49,54 @@ export function readAnswer(
 
   if (rrset.length > 0) {
     if (message.rcode === NXDOMAIN) return failure('malformed', 'NXDOMAIN with records', message)
+    if (rrset.length > MOST[type]) {
+      return failure('malformed', `${rrset.length} records of type ${type}`, message)
+    }
     const expiresAt = expiry(now, ttls)
-    const records = rrset.map(({ record }) => record)
+    const records = rrset.slice(0, ENOUGH).map(({ record }) => record)
     return { kind: 'found', records, security, canonicalName, aliases, expiresAt }
   }
-  if (message.rcode === NOERROR && message.isReferral) {
-    // RFC 2308 §2.2: the server does not recurse. It says nothing about the name.
-    return failure('malformed', 'a referral instead of an answer', message)
+  // A reply that holds the type somewhere else, or a signature over it, does not say that it is absent.
+  if (message.present.has(TYPE[type])) {
+    return failure('malformed', `records of type ${type} in the wrong place`, message)
   }
-  if (message.rcode === NOERROR && message.negativeTtl === undefined && aliases.length > 0) {
-    return { kind: 'incomplete', canonicalName, aliases, security, expiresAt: expiry(now, ttls) }
+  // RFC 2308 §3: the SOA of the zone that the name would be in. Another zone's says nothing.
+  const soa = message.soas.find(({ owner, isRoot }) => isRoot || isAtOrBelow(canonicalName, owner))
+  if (message.rcode === NOERROR && soa === undefined) {
+    if (aliases.length > 0) {
+      return { kind: 'incomplete', canonicalName, aliases, security, expiresAt: expiry(now, ttls) }
+    }
+    // RFC 2308 §2.2: the server does not recurse, or answers for another zone.
+    if (message.hasNs || message.soas.length > 0) {
+      return failure('malformed', 'a referral instead of an answer', message)
+    }
+  }
+  if (message.rcode === NXDOMAIN && soa === undefined && message.soas.length > 0) {
+    return failure('malformed', 'NXDOMAIN from another zone', message)
   }
   // RFC 2308 §5: without a SOA there is no telling how long absence lasts.
-  const expiresAt = expiry(now, [...ttls, message.negativeTtl ?? 0])
+  const expiresAt = expiry(now, [...ttls, soa?.negativeTtl ?? 0])
   const reason = message.rcode === NXDOMAIN ? 'nxdomain' : 'nodata'
   return { kind: 'absent', reason, security, canonicalName, aliases, expiresAt }
 }
 
 /** Aliases followed in one lookup; BIND and Unbound stop at 16 and 11. */
 export const MAX_ALIASES = 16
+
+/**
+ * Records of one type at one name. More TLSA or MX records than these are nobody's
+ * configuration but somebody's attempt to keep a relay busy.
+ */
+const MOST: Readonly<Record<RecordType, number>> = {
+  MX: 256,
+  A: 512,
+  AAAA: 512,
+  CNAME: 1,
+  TLSA: 64,
+}
+
+/** Records kept of one answer; addresses beyond these would never be tried. */
+const ENOUGH = 256
 
 /** RFC 2181 §8 allows 68 years; no fact about mail routing is worth keeping longer than a day unasked. */
 const MAX_TTL = 86_400
@@ -100,6 +130,10 @@ function followAliases(
     ttls.push(...here.map(({ ttl }) => ttl))
     canonicalName = target
   }
+}
+
+function isAtOrBelow(name: DomainName, zone: DomainName | undefined): boolean {
+  return zone !== undefined && (name === zone || name.endsWith(`.${zone}`))
 }
 
 function failedBy(message: Message): Failed {

@@ -32,6 +32,14 @@ export type ResourceRecord = {
   readonly record: DnsRecord
 }
 
+export type Soa = {
+  /** Undefined: the root, or a name that cannot be held. */
+  readonly owner: DomainName | undefined
+  readonly isRoot: boolean
+  /** Seconds that absence below the owner may be remembered: 0 to 2^31-1. */
+  readonly negativeTtl: number
+}
+
 export type Message = {
   readonly truncated: boolean
   readonly authenticData: boolean
@@ -39,10 +47,15 @@ export type Message = {
   readonly rcode: number
   /** Of the answer section: the types of `RecordType`, class IN, owners that can be held. */
   readonly answers: readonly ResourceRecord[]
-  /** Seconds that absence may be remembered (RFC 2308 §5); undefined without SOA. */
-  readonly negativeTtl: number | undefined
-  /** The authority section names servers instead of answering (RFC 2308 §2.2). */
-  readonly isReferral: boolean
+  /** SOA records of the authority section: whose absence they speak of, and for how long (RFC 2308 §5). */
+  readonly soas: readonly Soa[]
+  /** The authority section names servers (RFC 2308 §2.2). */
+  readonly hasNs: boolean
+  /**
+   * Types of records in the answer and authority sections, whatever their owner and
+   * class, and types that an RRSIG there covers: what is here is not absent.
+   */
+  readonly present: ReadonlySet<number>
   readonly extendedErrors: readonly ExtendedError[]
 }
 
@@ -98,7 +111,8 @@ export function parseMessage(bytes: Buffer): Message | undefined {
 
 function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
   const answers: ResourceRecord[] = []
-  let negativeTtl: number | undefined
+  const soas: Soa[] = []
+  const present = new Set<number>()
   let hasNs = false
   let opt: FrameRecord | undefined
   for (const record of frame.records) {
@@ -106,16 +120,18 @@ function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
       if (record.type !== TYPE_OPT) continue
       if (opt !== undefined) return undefined // RFC 6891 §6.1.1: more than one is an error
       opt = record
-    } else if (record.class !== CLASS_IN) {
       continue
-    } else if (record.section === 'authority') {
+    }
+    present.add(record.type === TYPE_RRSIG ? coveredType(bytes, record) : record.type)
+    if (record.class !== CLASS_IN) continue
+    if (record.section === 'authority') {
       hasNs ||= record.type === TYPE_NS
       if (record.type !== TYPE_SOA) continue
-      const minimum = soaMinimum(bytes, record)
-      if (minimum === undefined) return undefined
-      // RFC 2308 §5: the SOA's own TTL bounds its MINIMUM.
-      negativeTtl = Math.min(minimum, saneTtl(record.ttl))
+      const soa = readSoa(bytes, record)
+      if (soa === undefined) return undefined
+      soas.push(soa)
     } else if (ANSWER_TYPES.has(record.type)) {
+      if (answers.length === MAX_ANSWERS) return undefined
       const data = decode(bytes, record)
       if (data === undefined) return undefined
       const owner = ownerOf(bytes, record)
@@ -129,10 +145,16 @@ function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
     authenticData: frame.authenticData,
     rcode: edns.extendedRcode * 16 + frame.rcode,
     answers,
-    negativeTtl,
-    isReferral: hasNs && negativeTtl === undefined,
+    soas,
+    hasNs,
+    present,
     extendedErrors: edns.extendedErrors,
   }
+}
+
+/** RFC 4034 §3.1.1: the first two octets; an RRSIG without them covers nothing. */
+function coveredType(bytes: Buffer, { dataStart, end }: FrameRecord): number {
+  return end - dataStart >= 2 ? bytes.readUInt16BE(dataStart) : TYPE_RRSIG
 }
 
 /** RDATA of the types that matter, its shape checked to the last octet; undefined if broken. */
@@ -183,11 +205,15 @@ function ownerOf(bytes: Buffer, { start }: FrameRecord): DomainName | undefined 
   return readName(bytes, start)?.isText ? nameFromWire(packet.name.decode(bytes, start)) : undefined
 }
 
-function soaMinimum(bytes: Buffer, { dataStart, end }: FrameRecord): number | undefined {
+function readSoa(bytes: Buffer, record: FrameRecord): Soa | undefined {
+  const { start, dataStart, end, ttl } = record
   const mname = readName(bytes, dataStart, end)
   const rname = mname && readName(bytes, mname.end, end)
   // RFC 1035 §3.3.13: five 32-bit numbers after the two names, MINIMUM the last.
-  return rname?.end === end - 20 ? saneTtl(bytes.readUInt32BE(end - 4)) : undefined
+  if (rname?.end !== end - 20) return undefined
+  // RFC 2308 §5: the SOA's own TTL bounds its MINIMUM.
+  const negativeTtl = Math.min(saneTtl(bytes.readUInt32BE(end - 4)), saneTtl(ttl))
+  return { owner: ownerOf(bytes, record), isRoot: bytes[start] === 0, negativeTtl }
 }
 
 /** RFC 6891 §6.1.2, §6.1.3, and the extended errors among the options (RFC 8914 §2). */
@@ -219,8 +245,11 @@ function saneTtl(ttl: number): number {
   return ttl < 0x80000000 ? ttl : 0
 }
 
+/** Records read from one answer section: more than anybody's mail needs, few enough to be cheap. */
+const MAX_ANSWERS = 512
+
 /** IANA DNS parameters. */
-const TYPE = { A: 1, CNAME: 5, MX: 15, AAAA: 28, TLSA: 52 } as const satisfies Record<
+export const TYPE = { A: 1, CNAME: 5, MX: 15, AAAA: 28, TLSA: 52 } as const satisfies Record<
   RecordType,
   number
 >
@@ -228,6 +257,7 @@ const ANSWER_TYPES: ReadonlySet<number> = new Set(Object.values(TYPE))
 const TYPE_NS = 2
 const TYPE_SOA = 6
 const TYPE_OPT = 41
+const TYPE_RRSIG = 46
 const CLASS_IN = 1
 const OPTION_EDE = 15
 /** More than any resolver sends; the rest is not worth a log line. */

@@ -19,6 +19,7 @@ import type {
 import type { DomainName } from '../name.js'
 import { MAX_ALIASES, readAnswer } from './answer.js'
 import type { Incomplete } from './answer.js'
+import { readHead } from './frame.js'
 import { answersQuestion, composeQuery, parseMessage } from './message.js'
 import type { Message } from './message.js'
 import type { Exchange, Transport } from './transport.js'
@@ -84,16 +85,16 @@ export function createStub(parts: StubParts): Resolver {
       const question = { id: parts.randomId(), name, type }
       const query = composeQuery(question)
       const isReply = (bytes: Buffer): boolean => answersQuestion(bytes, question)
-      const overUdp = read(await parts.udp(parts.server, query, isReply, timeoutMs))
-      if (!('kind' in overUdp)) {
-        if (!overUdp.truncated) return overUdp
-        const overTcp = read(
-          await parts.tcp(parts.server, query, isReply, Math.max(1, deadline - parts.now())),
-        )
-        // RFC 2181 §9: what TC cut off is not used, not even for lack of better.
+      const exchange = await parts.udp(parts.server, query, isReply, timeoutMs)
+      // RFC 2181 §9: what TC cut off is not read, and not used for lack of better.
+      if (exchange.kind === 'reply' && readHead(exchange.bytes)?.truncated) {
+        const left = Math.max(1, deadline - parts.now())
+        const overTcp = read(await parts.tcp(parts.server, query, isReply, left))
         if ('kind' in overTcp || !overTcp.truncated) return overTcp
         return failed('malformed', `truncated reply over TCP from ${server}`)
       }
+      const overUdp = read(exchange)
+      if (!('kind' in overUdp)) return overUdp
       last = overUdp
       // A server that is not there, or answers with garbage, will do so again.
       if (overUdp.cause !== 'timeout') break

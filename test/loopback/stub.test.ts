@@ -112,6 +112,24 @@ for (const [circumstance, script, wanted] of afterTruncation) {
   })
 }
 
+const cutInMidst: readonly (readonly [string, (query: Asked) => Buffer])[] = [
+  ['in the middle of a record', (query) => cut(query).subarray(0, -3)],
+  ['with the counts of what was there', (query) => Buffer.from(cut(query)).fill(9, 7, 8)],
+  ['behind the question', (query) => cut(query).subarray(0, 12 + MX.length + 2 + 4)],
+]
+for (const [circumstance, part] of cutInMidst) {
+  test(`TC and cut off ${circumstance}: asked again over TCP (RFC 7766 §5)`, async () => {
+    const { lookup, asked } = await ask((query) =>
+      query.transport === 'udp' ? [part(query)] : [to(query, { answer: [address] })],
+    )
+    assert.equal(lookup.kind, 'found')
+    assert.deepEqual(
+      asked.map(({ transport }) => transport),
+      ['udp', 'tcp'],
+    )
+  })
+}
+
 test('TC and no TCP port at all: a failure', async () => {
   // A server whose TCP side is gone: the port answers UDP alone.
   const server = await startDnsServer((query) => [cut(query)])

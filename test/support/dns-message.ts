@@ -101,8 +101,8 @@ export const rr = {
     owner,
     type: TYPE.SOA,
     rdata: Buffer.concat([
-      wireName(`ns.${owner}`),
-      wireName(`h.${owner}`),
+      wireName(owner === '.' ? 'ns' : `ns.${owner}`),
+      wireName(owner === '.' ? 'h' : `h.${owner}`),
       u32(1),
       u32(2),
       u32(3),

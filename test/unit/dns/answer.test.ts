@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { readAnswer } from '../../../src/dns/answer.js'
 import { parseMessage } from '../../../src/dns/message.js'
 import type { RecordType } from '../../../src/lookup.js'
-import { ANSWERED, FLAG, reply, rr } from '../../support/dns-message.js'
+import { ANSWERED, FLAG, reply, rr, TYPE, u16 } from '../../support/dns-message.js'
 import type { Reply } from '../../support/dns-message.js'
 import { name } from '../../support/names.js'
 
@@ -160,15 +160,6 @@ test('AD over an untrusted channel is worth nothing (RFC 4035 §4.9.3)', () => {
   })
 })
 
-test('records of other owners do not count', () => {
-  const parts = { answer: [rr.a('other.example', '192.0.2.1')], authority: [rr.soa('example', 60)] }
-  assert.deepEqual(read('mx.example', 'A', parts), {
-    kind: 'nodata',
-    security: 'insecure',
-    ttl: 60,
-  })
-})
-
 test('owners compare without case (RFC 1035 §2.3.3)', () => {
   const answer = [rr.cname('MX.example', 'Real.Example'), rr.a('REAL.example', '192.0.2.1')]
   assert.deepEqual(read('mx.example', 'A', { answer }), {
@@ -201,6 +192,48 @@ test('a TTL of years is kept for a day', () => {
   })
 })
 
+const SOMEWHERE_ELSE = 'malformed: records of type A in the wrong place'
+
+/** Replies without the records asked for that do not say that there are none. */
+const WRONG_PLACES: readonly (readonly [string, Reply, string])[] = [
+  ['the type under another name', { answer: [rr.a('other.example', '192.0.2.1')] }, SOMEWHERE_ELSE],
+  [
+    'the type under another name, with a SOA',
+    { answer: [rr.a('other.example', '192.0.2.1')], authority: [rr.soa('example', 60)] },
+    SOMEWHERE_ELSE,
+  ],
+  [
+    'the type in another class',
+    { answer: [{ ...rr.a('mx.example', '192.0.2.1'), class: 3 }] },
+    SOMEWHERE_ELSE,
+  ],
+  [
+    'the type in the authority section',
+    { authority: [rr.a('mx.example', '192.0.2.1')] },
+    SOMEWHERE_ELSE,
+  ],
+  [
+    'a signature over the type, without it',
+    { answer: [{ owner: 'mx.example', type: TYPE.RRSIG, rdata: u16(TYPE.A) }] },
+    SOMEWHERE_ELSE,
+  ],
+  [
+    'a SOA of another zone (RFC 2308 §3)',
+    { authority: [rr.soa('attacker.test', 60)] },
+    'malformed: a referral instead of an answer',
+  ],
+  [
+    'NXDOMAIN with a SOA of another zone',
+    { rcode: 3, authority: [rr.soa('attacker.test', 60)] },
+    'malformed: NXDOMAIN from another zone',
+  ],
+  [
+    'a SOA of a zone whose name only looks like the end of ours',
+    { authority: [rr.soa('x.example', 60)] },
+    'malformed: a referral instead of an answer',
+  ],
+]
+
 const failures: readonly (readonly [string, Reply, string])[] = [
   ['SERVFAIL (RFC 7672 §2.1.1)', { rcode: 2 }, 'servfail: SERVFAIL'],
   ['REFUSED', { rcode: 5 }, 'refused: REFUSED'],
@@ -218,6 +251,7 @@ const failures: readonly (readonly [string, Reply, string])[] = [
     { rcode: 3, additional: [rr.opt([], 1)] },
     'rcode: RCODE 19',
   ],
+  ...WRONG_PLACES,
   [
     'a referral (RFC 2308 §2.2)',
     { authority: [rr.ns('example', 'ns.example')] },
@@ -313,4 +347,38 @@ test('an extended error beside an answer changes nothing (RFC 8914 §6)', () => 
     ttl: 300,
     records: 1,
   })
+})
+
+test('an alias with the SOA of its own zone leaves its target open (RFC 7672 §2.1.3)', () => {
+  const parts = {
+    answer: [rr.cname('mx.example', 'real.test')],
+    authority: [rr.soa('example', 60)],
+  }
+  assert.match(JSON.stringify(read('mx.example', 'A', parts)), /"kind":"incomplete".*"real.test"/)
+})
+
+test('an alias with the name servers of its zone leaves its target open', () => {
+  const parts = {
+    answer: [rr.cname('mx.example', 'real.test')],
+    authority: [rr.ns('example', 'ns.example')],
+  }
+  assert.match(JSON.stringify(read('mx.example', 'A', parts)), /"kind":"incomplete".*"real.test"/)
+})
+
+test('the SOA of the root covers every name', () => {
+  const parts = { rcode: 3, authority: [rr.soa('.', 60)] }
+  assert.match(JSON.stringify(read('mx.example', 'A', parts)), /"kind":"nxdomain".*"ttl":60/)
+})
+
+test("TLSA records by the hundred are nobody's configuration", () => {
+  const many = (count: number): Reply => ({
+    answer: Array.from({ length: count }, () => rr.tlsa('mx.example', digest)),
+  })
+  assert.match(JSON.stringify(read('mx.example', 'TLSA', many(64))), /"records":64/)
+  assert.equal(read('mx.example', 'TLSA', many(65)), 'malformed: 65 records of type TLSA')
+})
+
+test('of hundreds of addresses enough are kept', () => {
+  const answer = Array.from({ length: 400 }, () => rr.a('mx.example', '192.0.2.1'))
+  assert.match(JSON.stringify(read('mx.example', 'A', { answer })), /"records":256/)
 })

@@ -179,7 +179,8 @@ test('extended errors are bounded in number and length', () => {
 
 test('negative TTL: the lesser of SOA TTL and MINIMUM (RFC 2308 §5)', () => {
   const ttl = (minimum: number, own: number): number | undefined =>
-    parseMessage(reply({ question, authority: [rr.soa('example.org', minimum, own)] }))?.negativeTtl
+    parseMessage(reply({ question, authority: [rr.soa('example.org', minimum, own)] }))?.soas[0]
+      ?.negativeTtl
   assert.equal(ttl(60, 3600), 60)
   assert.equal(ttl(3600, 60), 60)
   assert.equal(ttl(0xffffffff, 60), 0, 'RFC 2181 §8')
@@ -190,11 +191,43 @@ test('a TTL with the top bit set counts as zero (RFC 2181 §8)', () => {
   assert.equal(message?.answers[0]?.ttl, 0)
 })
 
-test('a referral is told apart from absence (RFC 2308 §2.2)', () => {
-  const referral = [rr.ns('example.org', 'ns.example.org')]
-  assert.equal(parseMessage(reply({ question, authority: referral }))?.isReferral, true)
-  const both = [...referral, rr.soa('example.org', 60)]
-  assert.equal(parseMessage(reply({ question, authority: both }))?.isReferral, false)
+test('what the authority section says is kept: whose SOA, and whether it names servers', () => {
+  const message = parseMessage(
+    reply({
+      question,
+      authority: [
+        rr.ns('example.org', 'ns.example.org'),
+        rr.soa('Example.org', 60),
+        rr.soa('.', 30),
+      ],
+    }),
+  )
+  assert.equal(message?.hasNs, true)
+  assert.deepEqual(message.soas, [
+    { owner: 'example.org', isRoot: false, negativeTtl: 60 },
+    { owner: undefined, isRoot: true, negativeTtl: 30 },
+  ])
+})
+
+test('every type that is there is noted, in any class, with what signatures cover', () => {
+  const rrsig = { owner, type: TYPE.RRSIG, rdata: u16(TYPE.TLSA) }
+  const chaos = { ...rr.a(owner, '192.0.2.1'), class: 3 }
+  const message = parseMessage(
+    reply({
+      question,
+      answer: [rrsig],
+      authority: [chaos],
+      additional: [rr.mx(owner, 1, 'mx.example.org')],
+    }),
+  )
+  assert.deepEqual([...(message?.present ?? [])].sort(), [TYPE.A, TYPE.TLSA])
+})
+
+test('more records than anybody needs are no message', () => {
+  const many = (count: number): Buffer =>
+    reply({ question, answer: Array.from({ length: count }, () => rr.a(owner, '192.0.2.1')) })
+  assert.equal(parseMessage(many(512))?.answers.length, 512)
+  assert.equal(parseMessage(many(513)), undefined)
 })
 
 const pointer = (target: number): Buffer => u16(0xc000 + target)
@@ -318,11 +351,13 @@ test('a broken record hides nothing: the good one before it does not count eithe
   assert.equal(parseMessage(bytes), undefined)
 })
 
-test('the longest message is read in a moment', () => {
+test('the longest names in the longest message are refused in a moment', () => {
+  const labels = Array.from({ length: 126 }, () => 'a').join('.')
   const small = wireRr({ owner: pointer(12), type: TYPE.A, rdata: Buffer.from([192, 0, 2, 1]) })
-  const count = Math.floor((65_535 - answerStart) / small.length)
-  const head = reply({ question })
+  const head = reply({ question: { name: labels, type: TYPE.A } })
+  const count = Math.floor((65_535 - head.length) / small.length)
   head.writeUInt16BE(count, 6)
   const bytes = Buffer.concat([head, ...Array.from({ length: count }, () => small)])
-  assert.equal(parseMessage(bytes)?.answers.length, count)
+  assert.ok(count > 4000)
+  assert.equal(parseMessage(bytes), undefined)
 })
