@@ -5,6 +5,7 @@
  * stub, that the stub has sockets, and what the time is.
  */
 import { randomInt } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { createCachingResolver } from './cache/caching-resolver.js'
 import { createMemoryStore } from './cache/memory-store.js'
 import { createStub } from './dns/stub.js'
@@ -14,7 +15,8 @@ import type { Settings } from './settings.js'
 
 /** The resolver that these settings describe. It holds nothing that has to be closed. */
 export function assembleResolver(settings: Settings, observe: LookupObserver): Resolver {
-  const now = (): number => Date.now()
+  // A clock that is set back must not lengthen the life of a fact, nor a machine that slept.
+  const now = (): number => Math.max(Date.now(), performance.timeOrigin + performance.now())
   const inner = createStub({
     ...settings.resolver,
     udp: exchangeUdp,

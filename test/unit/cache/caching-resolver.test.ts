@@ -132,3 +132,23 @@ test('what goes into the cache is reported', async () => {
     ['cached'],
   )
 })
+
+test('the largest answers do not fill the memory: size counts, not only number', async () => {
+  const rdata = Buffer.alloc(1000)
+  const { resolver, asked } = laboratory(
+    (now) => ({
+      kind: 'found',
+      records: Array.from({ length: 60 }, () => ({ type: 'TLSA' as const, rdata })),
+      security: 'secure',
+      canonicalName: mx,
+      aliases: [],
+      expiresAt: now() + 60_000,
+    }),
+    1000,
+  )
+  // Each takes about 70 kB of the 1000 kB that a thousand entries may have.
+  const names = Array.from({ length: 100 }, (_, index) => name(`n${index}.example`))
+  for (const each of names) await resolver.lookup(each, 'TLSA')
+  for (const each of names) await resolver.lookup(each, 'TLSA')
+  assert.ok(asked.length > 180, `${asked.length}`)
+})
