@@ -10,13 +10,13 @@
  * hook, never an exception later.
  */
 import { assembleResolver } from '../assemble.js'
-import { parseSettings } from '../settings.js'
 import type { Settings } from '../settings.js'
 import { errorText } from '../text.js'
 import { createArms } from './arms.js'
 import type { Environment } from './attempt.js'
 import type { Hmail, Mx, Next, Plugin } from './host.js'
 import { logLookup } from './log.js'
+import { createSettingsSource } from './settings-source.js'
 import { logWarnings } from './start-check.js'
 import type { Surroundings } from './start-check.js'
 
@@ -30,17 +30,13 @@ export type Dane = {
 /** Throws where the plugin must not run; the message is one line for the operator. */
 export function startDane(plugin: Plugin): Dane {
   const haraka = inspectHaraka(plugin)
-  let current = assemble(readSettings())
+  const source = createSettingsSource(plugin, reload)
+  let current = assemble(source.read())
   plugin.loginfo(summary(current.settings))
-
-  function readSettings(): Settings {
-    const lines = plugin.config.get('dane.ini', 'data', reload)
-    return parseSettings(Array.isArray(lines) ? lines.join('\n') : '')
-  }
 
   function reload(): void {
     try {
-      current = assemble(readSettings())
+      current = assemble(source.read())
       plugin.lognotice(`dane.ini reloaded: ${summary(current.settings)}`)
     } catch (error) {
       plugin.logerror(`dane.ini not reloaded, the old settings stay: ${errorText(error)}`)
