@@ -6,17 +6,19 @@
  */
 import 'reflect-metadata'
 import { createHash, randomBytes, webcrypto } from 'node:crypto'
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { GeneralName, GeneralSubtree, GeneralSubtrees, NameConstraints } from '@peculiar/asn1-x509'
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509'
-import type { Extension } from '@peculiar/x509'
 
 export type KeyKind = 'P-256' | 'P-384' | 'P-521' | 'Ed25519' | 'RSA-2048' | 'RSA-4096' | 'RSA-1024'
 
@@ -159,6 +161,30 @@ function usages({ keyUsage, extendedKeyUsage }: MintOptions, isCa: boolean): rea
     ...(flags === 'none' ? [] : [new KeyUsagesExtension(flags, true)]),
     ...(purposes === 'none' ? [] : [new ExtendedKeyUsageExtension([...purposes])]),
   ]
+}
+
+/** RFC 5280 §4.2.1.10, for DNS names. */
+export function nameConstraints({
+  permitted = [],
+  excluded = [],
+}: {
+  readonly permitted?: readonly string[]
+  readonly excluded?: readonly string[]
+}): Extension {
+  const subtrees = (names: readonly string[]): GeneralSubtrees =>
+    new GeneralSubtrees(
+      names.map((dNSName) => new GeneralSubtree({ base: new GeneralName({ dNSName }) })),
+    )
+  const constraints = new NameConstraints({
+    ...(permitted.length > 0 && { permittedSubtrees: subtrees(permitted) }),
+    ...(excluded.length > 0 && { excludedSubtrees: subtrees(excluded) }),
+  })
+  return new Extension('2.5.29.30', true, AsnConvert.serialize(constraints))
+}
+
+/** An extension that nobody knows and that says it must not be ignored. */
+export function unknownCritical(): Extension {
+  return new Extension('1.3.6.1.4.1.99999.1', true, Buffer.from('0500', 'hex'))
 }
 
 // For those who must not import the library before reflect-metadata.

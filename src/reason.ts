@@ -22,7 +22,6 @@ export type LookupReason =
   | 'alias-lookup-failed'
   | 'tlsa-bogus'
   | 'tlsa-lookup-failed'
-  | 'lookup-deadline'
 
 /** Why DANE does not apply to a host; under `mandatory`, why the host is passed over. */
 export type NoDaneReason =
@@ -129,7 +128,6 @@ const TABLE: Readonly<Record<Reason, Entry>> = {
   'alias-lookup-failed': tlsaError,
   'tlsa-bogus': tlsaError,
   'tlsa-lookup-failed': tlsaError,
-  'lookup-deadline': notFound,
   'mx-insecure': unsigned,
   'address-insecure': unsigned,
   'address-literal': unsigned,

@@ -9,11 +9,12 @@
  *
  * Asks one candidate after the other, as it must.
  */
-import type { Resolver } from '../lookup.js'
+import type { Found, Resolver } from '../lookup.js'
 import { tlsaOwner } from '../name.js'
 import type { DomainName } from '../name.js'
 import type { TlsaFacts } from '../policy.js'
 import { filterTlsa } from '../tlsa.js'
+import type { FilteredTlsa } from '../tlsa.js'
 
 export async function discoverTlsa(
   resolver: Resolver,
@@ -35,10 +36,23 @@ export async function discoverTlsa(
           insecure = true
           break
         }
-        const records = answer.records.filter((record) => record.type === 'TLSA')
-        return { kind: 'secure', tlsaBase, ...filterTlsa(records) }
+        return { kind: 'secure', tlsaBase, ...filterOnce(answer) }
       }
     }
   }
   return { kind: insecure ? 'insecure' : 'absent' }
 }
+
+/**
+ * Records with whole certificates and keys cost OpenSSL's parser a lot, and a cached
+ * answer is the same object for every message: each is filtered once.
+ */
+function filterOnce(answer: Found): FilteredTlsa {
+  const known = filtered.get(answer)
+  if (known) return known
+  const fresh = filterTlsa(answer.records.filter((record) => record.type === 'TLSA'))
+  filtered.set(answer, fresh)
+  return fresh
+}
+
+const filtered = new WeakMap<Found, FilteredTlsa>()

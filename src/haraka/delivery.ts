@@ -5,12 +5,12 @@
  * and in which order the hosts are to be tried. routes.ts does the same for hosts
  * that another plugin chose; arms.ts carries decisions out.
  *
- * Promises: a decision in `deadlineMs`, whatever the resolver does; hosts of equal
+ * Promises: all lookups end by `deadlineMs`, whatever the resolver does; hosts of equal
  * preference in random order (RFC 5321 §5.1); a host that demands TLS is left out
  * where outbound.ini switches TLS off.
  */
 import { discover } from '../discover/discover.js'
-import type { Resolver } from '../lookup.js'
+import type { Lookup, Resolver } from '../lookup.js'
 import { parseDomainName } from '../name.js'
 import type { DomainName } from '../name.js'
 import type { Discovery, EnforcedPolicy, HostPlan, HostPolicy, Policy, Route } from '../policy.js'
@@ -78,12 +78,32 @@ export async function discoverInTime(
   policy: EnforcedPolicy,
 ): Promise<Discovery> {
   const { insecureMx, port } = settings
-  const discovery = discover(resolver, name, { policy, insecureMx, port })
-  return within(deadlineMs, discovery, {
-    kind: 'unresolved',
-    reason: 'lookup-deadline',
-    detail: `lookups for ${name} took longer than ${deadlineMs} ms`,
+  return inTime(resolver, deadlineMs, (each) => discover(each, name, { policy, insecureMx, port }))
+}
+
+/**
+ * Does `work` with a resolver whose lookups end, as failures, when the deadline has
+ * passed: a host that is slow to look up costs itself, and not the hosts beside it.
+ */
+export async function inTime<T>(
+  resolver: Resolver,
+  deadlineMs: number,
+  work: (resolver: Resolver) => Promise<T>,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Lookup>((resolve) => {
+    timer = setTimeout(() => {
+      const detail = `the lookups for this message took longer than ${deadlineMs} ms`
+      resolve({ kind: 'failed', cause: 'timeout', detail, extendedErrors: [] })
+    }, deadlineMs)
   })
+  try {
+    return await work({
+      lookup: (name, type) => Promise.race([resolver.lookup(name, type), late]),
+    })
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 export function decideByDiscovery(
@@ -146,21 +166,6 @@ export function decideByHosts(
 
 export function demandsTls(policy: HostPolicy): boolean {
   return policy.kind === 'authenticate' || policy.kind === 'encrypt'
-}
-
-/** The value of the promise, or `late` if it does not settle in time. Rejects as the promise does. */
-export async function within<T, L>(ms: number, promise: Promise<T>, late: L): Promise<T | L> {
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<L>((resolve) => {
-    timer = setTimeout(() => {
-      resolve(late)
-    }, ms)
-  })
-  try {
-    return await Promise.race([promise, deadline])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** RFC 5321 §5.1: by preference; hosts of the same preference in random order. */

@@ -14,7 +14,7 @@ import { parseDomainName } from '../name.js'
 import type { EnforcedPolicy } from '../policy.js'
 import { isPort } from '../server-address.js'
 import { printable } from '../text.js'
-import { decideByHosts, toCandidates, within } from './delivery.js'
+import { decideByHosts, inTime, toCandidates } from './delivery.js'
 import type { Candidate, Decision, DeliveryParts } from './delivery.js'
 import type { Mx } from './host.js'
 import type { Refusal } from './outcome.js'
@@ -26,13 +26,10 @@ export async function decideByRoute(
   mxs: readonly Mx[],
   domain: string,
 ): Promise<Decision> {
-  const hosts = Promise.all(mxs.map((mx) => toHost(parts, policy, mx)))
-  const late: Refusal = {
-    reason: 'lookup-deadline',
-    host: domain,
-    detail: `lookups for the route took longer than ${parts.deadlineMs} ms`,
-  }
-  return decideByHosts(await within(parts.deadlineMs, hosts, [late]), domain)
+  const hosts = await inTime(parts.resolver, parts.deadlineMs, (resolver) =>
+    Promise.all(mxs.map((mx) => toHost({ ...parts, resolver }, policy, mx))),
+  )
+  return decideByHosts(hosts, domain)
 }
 
 async function toHost(

@@ -291,3 +291,54 @@ describe('a chain of MX, address and TLSA, with one step changed at a time (RFC 
     ])
   }
 })
+
+test('records full of keys that are none cost once, not at every message', async () => {
+  // 64 records that OpenSSL has to look at before it can refuse them.
+  const key = Buffer.from('30820122300d06092a864886f70d01010105000382010f00', 'hex')
+  const spki = Buffer.concat([key, Buffer.alloc(0x126 - key.length)])
+  const records = Array.from({ length: 64 }, () => ({
+    type: 'TLSA' as const,
+    rdata: Buffer.concat([Buffer.from([3, 1, 0]), spki]),
+  }))
+  const common = { security: 'secure', aliases: [], expiresAt: SCENARIO_EXPIRY } as const
+  const answers = new Map<string, Lookup>([
+    [
+      '_25._tcp.mx.example.org TLSA',
+      { kind: 'found', records, canonicalName: name('_25._tcp.mx.example.org'), ...common },
+    ],
+    [
+      'mx.example.org A',
+      {
+        kind: 'found',
+        records: [{ type: 'A', address: '192.0.2.1' }],
+        canonicalName: name('mx.example.org'),
+        ...common,
+      },
+    ],
+    [
+      'mx.example.org AAAA',
+      { kind: 'absent', reason: 'nodata', canonicalName: name('mx.example.org'), ...common },
+    ],
+    [
+      'example.org MX',
+      {
+        kind: 'found',
+        records: [{ type: 'MX', preference: 1, exchange: name('mx.example.org') }],
+        canonicalName: name('example.org'),
+        ...common,
+      },
+    ],
+  ])
+  const once = async (): Promise<HostPlan['tlsa']> => {
+    const discovery = await discover(resolverOf({ answers }), name('example.org'), {
+      policy: 'opportunistic',
+      insecureMx: 'dane',
+      port: 25,
+    })
+    return discovery.kind === 'plan' ? discovery.hosts[0]?.tlsa : undefined
+  }
+  const [first, second] = [await once(), await once()]
+  assert.ok(first?.kind === 'secure' && second?.kind === 'secure')
+  assert.equal(first.unusable.length, 64)
+  assert.equal(first.unusable, second.unusable, 'the same object: filtered once')
+})

@@ -177,7 +177,31 @@ test('a resolver that never answers: a deferral in time', async () => {
   const discovery = await discoverInTime(parts(), name('example.org'), 'opportunistic')
   assert.equal(
     text(decideByDiscovery(parts(), discovery, 'example.org')),
-    'defer lookup-deadline example.org',
+    'defer mx-lookup-failed example.org',
+  )
+})
+
+test('one host that is slow to look up costs itself and not the hosts beside it (RFC 7672 §2.1.2)', async () => {
+  const scenario = readScenarios(path.join(ROOT, 'test/scenario/routes.txt')).find(
+    ({ title }) => title === 'a good host and a silent one',
+  )
+  assert.ok(scenario)
+  const known = resolverOf(scenario)
+  const resolver: DeliveryParts['resolver'] = {
+    lookup: (owner, type) =>
+      owner === 'silent.example' ? new Promise(() => undefined) : known.lookup(owner, type),
+  }
+  const discovery = await discoverInTime(
+    parts({ resolver, deadlineMs: 50 }),
+    name('example.org'),
+    'opportunistic',
+  )
+  const decision = decideByDiscovery(parts(), discovery, 'example.org')
+  assert.equal(text(decision), 'good.example@192.0.2.1:25')
+  assert.deepEqual(
+    decision.kind === 'deliver' &&
+      decision.refusals.map(({ host: each, reason }) => `${each} ${reason}`),
+    ['silent.example address-lookup-failed'],
   )
 })
 
@@ -286,7 +310,7 @@ describe('hosts that another plugin chose (RFC 7672 §2.2.2)', () => {
           'example.org',
         ),
       ),
-      'defer lookup-deadline example.org',
+      'defer address-lookup-failed relay.example',
     )
   })
 })
