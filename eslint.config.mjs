@@ -23,10 +23,10 @@ const EFFECTS = [
 /** c-ares cannot report the AD bit (RFC 7672 §2.1.1), so no file at all may ask it. */
 const FORBIDDEN = ['dns', 'node:dns', 'dns/promises', 'node:dns/promises']
 
-/** Whether a text is an IP address is no effect. */
-const ONLY_IS_IP = {
+/** What a text says about IP addresses is no effect. */
+const ONLY_ADDRESSES = {
   name: 'node:net',
-  allowImportNames: ['isIP'],
+  allowImportNames: ['BlockList', 'isIP'],
   message: 'effects stay at the rim: see docs/design.md',
 }
 
@@ -46,7 +46,7 @@ function arrow(files, { folders, effects = false }) {
             ...(effects
               ? []
               : [
-                  ONLY_IS_IP,
+                  ONLY_ADDRESSES,
                   ...forbiddenPaths(EFFECTS, 'effects stay at the rim: see docs/design.md'),
                 ]),
           ],

@@ -7,13 +7,15 @@
  * TLSA digests are over what was sent (RFC 6698 §2.1.2). It is cheap, because for
  * DANE-EE(3) nothing more is needed.
  *
- * `isCertificate` and `isPublicKey` ask OpenSSL as well, for data that DNS
- * publishes and that has to be of use later.
+ * `openCertificate` and `openPublicKey` ask OpenSSL as well, where signatures and
+ * names are to be checked.
  *
  * Limits: says nothing of trust. Larger than `MAX_CERTIFICATE` is refused. Pure.
  */
 import { createPublicKey, X509Certificate } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { readChildren, readWhole, TAG } from './der.js'
+import type { DerElement } from './der.js'
 
 export type Certificate = {
   readonly der: Buffer
@@ -22,6 +24,10 @@ export type Certificate = {
   /** The subject's and issuer's Name, as sent. */
   readonly subject: Buffer
   readonly issuer: Buffer
+  /** The Validity, as sent. */
+  readonly validity: Buffer
+  /** Version 1 has no extensions (RFC 5280 §4.1.2.1). */
+  readonly isVersion1: boolean
 }
 
 /**
@@ -39,36 +45,50 @@ export function parseCertificate(der: Buffer): Certificate | undefined {
   const fields = readChildren(der, tbs, MAX_TBS_FIELDS)
   if (fields === undefined) return undefined
   // version is [0] EXPLICIT with a default, so it may be missing.
-  const at = fields[0]?.tag === TAG.context0 ? 1 : 0
-  const [serial, , issuer, , subject, spki] = fields.slice(at)
+  const isVersion1 = fields[0]?.tag !== TAG.context0
+  const [serial, , issuer, validity, subject, spki] = fields.slice(isVersion1 ? 0 : 1)
   if (serial?.tag !== TAG.integer) return undefined
   if (issuer?.tag !== TAG.sequence || subject?.tag !== TAG.sequence) return undefined
-  if (spki?.tag !== TAG.sequence) return undefined
+  if (validity?.tag !== TAG.sequence || spki?.tag !== TAG.sequence) return undefined
+  const slice = ({ start, end }: DerElement): Buffer => der.subarray(start, end)
   return {
     der,
-    issuer: der.subarray(issuer.start, issuer.end),
-    subject: der.subarray(subject.start, subject.end),
-    spki: der.subarray(spki.start, spki.end),
+    issuer: slice(issuer),
+    subject: slice(subject),
+    validity: slice(validity),
+    spki: slice(spki),
+    isVersion1,
+  }
+}
+
+/**
+ * OpenSSL's view of a certificate, or undefined if it has none. Never throws.
+ *
+ * Node looks for PEM before it tries DER, and finds a PEM block anywhere in the
+ * bytes: a forged certificate with a genuine one inside an extension would come back
+ * as the genuine one. So what came back has to be what went in.
+ */
+export function openCertificate(der: Buffer): X509Certificate | undefined {
+  try {
+    const x509 = new X509Certificate(der)
+    return x509.raw.equals(der) ? x509 : undefined
+  } catch {
+    return undefined // OpenSSL refused it: expected of hostile input, and an answer
   }
 }
 
 /** Whether the bytes are one certificate in DER that OpenSSL can read. Never throws. */
 export function isCertificate(der: Buffer): boolean {
-  return parseCertificate(der) !== undefined && succeeds(() => new X509Certificate(der))
+  return parseCertificate(der) !== undefined && openCertificate(der) !== undefined
 }
 
-/** Whether the bytes are one SubjectPublicKeyInfo in DER that OpenSSL can use. Never throws. */
-export function isPublicKey(der: Buffer): boolean {
-  if (der.length > MAX_CERTIFICATE || readWhole(der)?.tag !== TAG.sequence) return false
-  return succeeds(() => createPublicKey({ key: der, format: 'der', type: 'spki' }))
-}
-
-function succeeds(parse: () => unknown): boolean {
+/** The key in one SubjectPublicKeyInfo in DER, or undefined if OpenSSL knows no such key. Never throws. */
+export function openPublicKey(der: Buffer): KeyObject | undefined {
+  if (der.length > MAX_CERTIFICATE || readWhole(der)?.tag !== TAG.sequence) return undefined
   try {
-    parse()
-    return true
+    return createPublicKey({ key: der, format: 'der', type: 'spki' })
   } catch {
-    return false // OpenSSL refused it: expected of hostile input, and an answer
+    return undefined
   }
 }
 

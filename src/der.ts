@@ -19,6 +19,8 @@ export type DerElement = {
 export const TAG = {
   integer: 0x02,
   bitString: 0x03,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
   sequence: 0x30,
   context0: 0xa0,
 } as const

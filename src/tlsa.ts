@@ -10,7 +10,7 @@
  * Code points stay open numbers until here; unknown ones make a record unusable,
  * never the RRset. Pure.
  */
-import { isCertificate, isPublicKey } from './certificate.js'
+import { isCertificate, openPublicKey } from './certificate.js'
 
 /** One TLSA record as published: RDATA, possibly too short to have any field. */
 export type TlsaRecord = { readonly rdata: Buffer }
@@ -104,7 +104,7 @@ function parseTlsa({ rdata }: TlsaRecord): UsableTlsa | UnusableReason {
     case MATCHING_TYPE.full:
       // RFC 6698 §4.1: what could never match is unusable rather than a mismatch.
       if (selector === SELECTOR.cert && !isCertificate(data)) return 'not-a-certificate'
-      if (selector === SELECTOR.spki && !isPublicKey(data)) return 'not-a-public-key'
+      if (selector === SELECTOR.spki && openPublicKey(data) === undefined) return 'not-a-public-key'
       return { usage, selector, matchingType, data }
     case MATCHING_TYPE.sha256:
     case MATCHING_TYPE.sha512:

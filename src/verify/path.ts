@@ -2,42 +2,45 @@
  * Is there a valid path from the leaf to a trust anchor that TLSA records name?
  *
  * RFC 7672 §3.1.2, RFC 7671 §5.2, RFC 5280 §6.1. The presented certificates are a
- * bag: any order, duplicates and noise allowed. An issuer is taken for one when its
- * subject is the issuer's name octet by octet and its key verifies the signature;
- * the anchor is a certificate above the leaf that a record matches, or one that DNS
- * itself holds (2 0 0), or a bare key in DNS (2 1 0). Alternatives are tried until
- * one holds, within `BUDGET`.
+ * bag: any order, duplicates and noise allowed. An issuer is taken for one when
+ * OpenSSL finds that names and key identifiers fit and its key verifies the
+ * signature. Alternatives are tried until one holds, within `BUDGET`.
  *
  * Promises: a digest that merely occurs in the list proves nothing; the order of
  * the list changes nothing, because candidates are tried in an order of their own;
  * of several failures the most specific is told. Pure: given an instant.
  */
-import { createPublicKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
-import { parseCertificate } from '../certificate.js'
+import type { KeyObject, X509Certificate } from 'node:crypto'
+import { openCertificate } from '../certificate.js'
 import type { Certificate } from '../certificate.js'
 import type { DomainName } from '../name.js'
-import { MATCHING_TYPE, SELECTOR } from '../tlsa.js'
+import { printable } from '../text.js'
+import { tlsaText, toRecord } from '../tlsa.js'
 import type { UsableTlsa } from '../tlsa.js'
 import { REFUSALS } from '../verdict.js'
 import type { Authenticated, Refused } from '../verdict.js'
-import { matchesAssociation } from './association.js'
+import { certificatesInDns, findAnchors } from './anchors.js'
+import type { Anchors } from './anchors.js'
 import { matchName } from './names.js'
 import { readProfile } from './profile.js'
 import type { Profile } from './profile.js'
+import { keyWeakness } from './strength.js'
 import { pathComplaint } from './validity.js'
-import type { Path } from './validity.js'
 
 /** What hostile chains may cost (RFC 5280 sets no limit; webpki and OpenSSL have their own). */
 export const BUDGET = {
-  /** Certificates in the list; Let's Encrypt sends three. */
+  /** Certificates in the list; the usual CAs send two or three. */
   certificates: 128,
   /** Certificates in one path above the leaf; the deepest public hierarchies have three. */
   depth: 16,
-  /** Signatures verified; each takes up to two milliseconds with the largest keys. */
+  /** Signatures verified with keys of certificates; each takes up to two milliseconds. */
   signatures: 160,
+  /** Signatures verified with bare keys. */
+  keySignatures: 64,
   /** Paths judged. */
   paths: 64,
+  /** Names held against constraints; OpenSSL gives up at 2^20. */
+  comparisons: 100_000,
 } as const
 
 /**
@@ -51,75 +54,141 @@ export function findPath(
   referenceNames: readonly DomainName[],
   instant: number,
 ): Authenticated | Refused {
-  if (others.length > BUDGET.certificates) {
-    return refused('budget-exhausted', `${others.length} certificates in the list`)
-  }
   const start = readProfile(leaf)
   if (typeof start === 'string') return refused('untrusted-path', start)
-
   const pool = toPool(leaf, [...others, ...certificatesInDns(records)])
-  const keys = keysInDns(records)
-  const profiles = new Map<Certificate, Profile | string>()
-  const left: Record<'signatures' | 'paths', number> = { ...BUDGET }
-  let worst = refused('certificate-mismatch', mismatch(start, records))
+  if (pool.length > BUDGET.certificates) {
+    return refused('budget-exhausted', `${pool.length} certificates to choose from`)
+  }
+  const search = new Search(pool, findAnchors(records, pool), referenceNames, instant)
+  const worst = refused('certificate-mismatch', mismatch(start, records))
+  try {
+    return search.extend([start]) ?? moreSpecific(worst, search.worst)
+  } catch (error) {
+    if (error instanceof BudgetExhausted) return refused('budget-exhausted', error.message)
+    throw error
+  }
+}
 
-  const extend = (path: Path): Authenticated | undefined => {
-    const top = path[path.length - 1] ?? path[0]
-    // RFC 7671 §5.2.3: a bare key in DNS that signed the topmost certificate.
-    for (const { record, key } of keys) {
-      if (!spend(left, 'signatures')) return undefined
-      if (!isSignedBy(top, key)) continue
-      const verdict = judge(path, record, path.length)
+/** One search for a path, with what it has spent and learned. */
+class Search {
+  /** The most specific failure so far. */
+  worst: Refused | undefined
+  private readonly pool: readonly Certificate[]
+  private readonly anchors: Anchors
+  private readonly referenceNames: readonly DomainName[]
+  private readonly instant: number
+  private readonly left: Record<keyof typeof BUDGET, number> = { ...BUDGET }
+  private readonly open = new Map<Certificate, X509Certificate | undefined>()
+  private readonly profiles = new Map<Certificate, Profile | string>()
+
+  constructor(
+    pool: readonly Certificate[],
+    anchors: Anchors,
+    referenceNames: readonly DomainName[],
+    instant: number,
+  ) {
+    this.pool = pool
+    this.anchors = anchors
+    this.referenceNames = referenceNames
+    this.instant = instant
+  }
+
+  /** A good path that begins with these certificates, each signed by the next. */
+  extend(certificates: readonly [Profile, ...Profile[]]): Authenticated | undefined {
+    const top = certificates[certificates.length - 1] ?? certificates[0]
+    for (const { record, key } of this.anchors.keys) {
+      if (!this.isSigned(top, key, 'keySignatures')) continue
+      const verdict = this.judge(certificates, undefined, record, keyWeakness(key))
       if (verdict) return verdict
     }
-    if (path.length > BUDGET.depth) return undefined
-    for (const candidate of pool) {
-      if (
-        !candidate.subject.equals(top.issuer) ||
-        path.some(({ der }) => der.equals(candidate.der))
-      )
-        continue
-      const issuer = profileOf(candidate)
-      if (typeof issuer === 'string') {
-        note(refused('untrusted-path', issuer))
-        continue
-      }
-      if (!spend(left, 'signatures')) return undefined
-      if (!isSignedBy(top, issuer.x509.publicKey)) continue
-      const longer: Path = [...path, issuer]
-      const record = records.find((association) => matchesAssociation(association, issuer))
-      const verdict = (record && judge(longer, record, path.length)) ?? extend(longer)
+    if (certificates.length > BUDGET.depth) return undefined
+    for (const candidate of this.pool) {
+      if (certificates.some(({ der }) => der.equals(candidate.der))) continue
+      const issuer = this.issuerOf(top, candidate)
+      if (issuer === undefined) continue
+      const record = this.anchors.recordFor(candidate)
+      const verdict =
+        (record && this.judge(certificates, issuer, record)) ??
+        this.extend([...certificates, issuer])
       if (verdict) return verdict
     }
     return undefined
   }
 
-  const judge = (path: Path, record: UsableTlsa, depth: number): Authenticated | undefined => {
-    if (!spend(left, 'paths')) return undefined
-    const complaint = pathComplaint(path, referenceNames, instant)
-    if (complaint) {
-      note(complaint)
+  /** The candidate's profile if it issued the certificate. The cheapest question first. */
+  private issuerOf(top: Profile, candidate: Certificate): Profile | undefined {
+    const isNamed = candidate.subject.equals(top.issuer)
+    const x509 = this.opened(candidate)
+    // RFC 5280 §7.1 and §4.2.1.1: names without regard to case, key identifiers where there are any.
+    if (x509 === undefined || !top.x509.checkIssued(x509)) {
+      if (isNamed) this.note(refused('untrusted-path', misfit(top, this.profileOf(candidate))))
       return undefined
     }
-    const name = matchName(path[0].x509, referenceNames)
-    return { kind: 'authenticated', record, depth, name }
+    if (!this.isSigned(top, x509.publicKey, 'signatures')) return undefined
+    const profile = this.profileOf(candidate)
+    if (typeof profile !== 'string') return profile
+    this.note(refused('untrusted-path', profile))
+    return undefined
   }
 
-  const profileOf = (certificate: Certificate): Profile | string => {
-    const known = profiles.get(certificate) ?? readProfile(certificate)
-    profiles.set(certificate, known)
+  private judge(
+    certificates: readonly [Profile, ...Profile[]],
+    anchor: Profile | undefined,
+    record: UsableTlsa,
+    weakness?: string,
+  ): Authenticated | undefined {
+    this.spend('paths')
+    const complaint =
+      weakness === undefined
+        ? pathComplaint({ certificates, anchor }, this.referenceNames, this.instant, () => {
+            this.spend('comparisons')
+          })
+        : refused('untrusted-path', `the key of the trust anchor: ${weakness}`)
+    if (complaint) {
+      this.note(complaint)
+      return undefined
+    }
+    const name = matchName(certificates[0].x509, this.referenceNames)
+    return { kind: 'authenticated', record, depth: certificates.length, name }
+  }
+
+  private profileOf(certificate: Certificate): Profile | string {
+    const known = this.profiles.get(certificate) ?? readProfile(certificate)
+    this.profiles.set(certificate, known)
     return known
   }
 
-  const note = (refusal: Refused): void => {
-    if (specificity(refusal) > specificity(worst)) worst = refusal
+  private opened(certificate: Certificate): X509Certificate | undefined {
+    if (!this.open.has(certificate)) this.open.set(certificate, openCertificate(certificate.der))
+    return this.open.get(certificate)
   }
 
-  const found = extend([start])
-  if (found) return found
-  const isExhausted = left.signatures < 0 || left.paths < 0
-  return isExhausted ? refused('budget-exhausted', 'too many candidate paths') : worst
+  private isSigned(
+    certificate: Profile,
+    key: KeyObject,
+    budget: 'signatures' | 'keySignatures',
+  ): boolean {
+    this.spend(budget)
+    try {
+      return certificate.x509.verify(key)
+    } catch {
+      return false // a key of another kind than the signature
+    }
+  }
+
+  private note(refusal: Refused): void {
+    this.worst = moreSpecific(refusal, this.worst)
+  }
+
+  private spend(what: keyof typeof BUDGET): void {
+    this.left[what] -= 1
+    if (this.left[what] < 0) throw new BudgetExhausted(`more than ${BUDGET[what]} ${what}`)
+  }
 }
+
+/** Work that no honest chain asks for. */
+class BudgetExhausted extends Error {}
 
 /** The bag in an order that depends on nothing but its content, each once, without the leaf. */
 function toPool(leaf: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
@@ -130,48 +199,23 @@ function toPool(leaf: Certificate, certificates: readonly Certificate[]): readon
   return [...unique.values()].sort((a, b) => Buffer.compare(a.der, b.der))
 }
 
-/** RFC 7671 §5.2.2: a 2 0 0 record brings its certificate along. */
-function certificatesInDns(records: readonly UsableTlsa[]): readonly Certificate[] {
-  return full(records, SELECTOR.cert).flatMap(({ data }) => parseCertificate(data) ?? [])
+/** Why a certificate that bears the issuer's name is not the issuer. */
+function misfit({ subjectText }: Profile, issuer: Profile | string): string {
+  if (typeof issuer === 'string') return issuer
+  return issuer.mayCertify === false
+    ? `${issuer.subjectText} may not sign certificates`
+    : `${issuer.subjectText} is named as the issuer of ${subjectText}, but its key identifier is another`
 }
 
-/** RFC 7671 §5.2.3: a 2 1 0 record brings its key along. */
-function keysInDns(
-  records: readonly UsableTlsa[],
-): readonly { readonly record: UsableTlsa; readonly key: KeyObject }[] {
-  return full(records, SELECTOR.spki).map((record) => ({
-    record,
-    key: createPublicKey({ key: record.data, format: 'der', type: 'spki' }),
-  }))
+function mismatch({ subjectText }: Profile, records: readonly UsableTlsa[]): string {
+  const anchors = records.slice(0, 4).map((record) => tlsaText(toRecord(record)))
+  return `no path from ${subjectText} to a trust anchor of ${anchors.join(', ')}`
 }
 
-function full(records: readonly UsableTlsa[], selector: number): readonly UsableTlsa[] {
-  return records.filter(
-    (record) => record.matchingType === MATCHING_TYPE.full && record.selector === selector,
-  )
-}
-
-function isSignedBy(certificate: Profile, key: KeyObject): boolean {
-  try {
-    return certificate.x509.verify(key)
-  } catch {
-    return false // a key of another kind than the signature
-  }
-}
-
-function mismatch(leaf: Profile, records: readonly UsableTlsa[]): string {
-  return `no path from ${leaf.subjectText} to any of ${records.length} trust anchors`
-}
-
-function spend<K extends string>(budget: Record<K, number>, what: K): boolean {
-  budget[what] -= 1
-  return budget[what] >= 0
-}
-
-function specificity({ reason }: Refused): number {
-  return REFUSALS.indexOf(reason)
+function moreSpecific(a: Refused, b: Refused | undefined): Refused {
+  return b !== undefined && REFUSALS.indexOf(b.reason) > REFUSALS.indexOf(a.reason) ? b : a
 }
 
 function refused(reason: Refused['reason'], detail: string): Refused {
-  return { kind: 'refused', reason, detail }
+  return { kind: 'refused', reason, detail: printable(detail, 400) }
 }

@@ -4,36 +4,38 @@
  * `readProfile` reads validity, key, signature algorithm and extensions, once, with
  * @peculiar/x509 and OpenSSL; both must be able to. What is in a critical extension
  * that nobody here processes, or stands twice, makes the profile a complaint instead.
- * Whether a profile is good enough for its place in a path is path.ts's question.
+ * Whether a profile is good enough for its place in a path is validity.ts's question.
  *
  * Never throws, whatever the bytes. Pure.
  */
 import 'reflect-metadata'
-import { X509Certificate } from 'node:crypto'
-import { AsnConvert } from '@peculiar/asn1-schema'
-import { NameConstraints } from '@peculiar/asn1-x509'
+import type { X509Certificate } from 'node:crypto'
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
   X509Certificate as PeculiarCertificate,
 } from '@peculiar/x509'
-import type { Extension, GeneralNameType } from '@peculiar/x509'
+import type { Extension } from '@peculiar/x509'
+import { openCertificate } from '../certificate.js'
 import type { Certificate } from '../certificate.js'
+import { readChildren, readWhole, TAG } from '../der.js'
 import { errorText, printable } from '../text.js'
-
-export type AlternativeName = { readonly type: GeneralNameType; readonly value: string }
+import { readNameConstraints } from './constraints.js'
+import type { Constraints } from './constraints.js'
+import { readAlternativeNames } from './general-name.js'
+import type { ComparableName } from './general-name.js'
+import { keyWeakness, signatureWeakness } from './strength.js'
 
 export type Profile = Certificate & {
-  /** OpenSSL's view, for signatures and names. */
+  /** OpenSSL's view of the same octets, for signatures and names. */
   readonly x509: X509Certificate
   /** Milliseconds since the epoch, both inclusive (RFC 5280 §4.1.2.5). */
   readonly notBefore: number
   readonly notAfter: number
-  /** `isCa` is basicConstraints' cA; false where the extension is missing. */
-  readonly isCa: boolean
+  /** basicConstraints' cA; undefined where the extension is missing. */
+  readonly isCa: boolean | undefined
   /** Intermediates allowed below, not counting self-issued ones; undefined: any number. */
   readonly pathLength: number | undefined
   /** Undefined where the extension is missing, which allows everything (RFC 5280 §4.2.1.3). */
@@ -41,9 +43,13 @@ export type Profile = Certificate & {
   readonly mayHandshake: boolean | undefined
   /** Object identifiers; undefined where the extension is missing (RFC 5280 §4.2.1.12). */
   readonly extendedKeyUsage: readonly string[] | undefined
-  readonly alternativeNames: readonly AlternativeName[]
+  readonly alternativeNames: readonly ComparableName[]
   readonly commonNames: readonly string[]
-  readonly nameConstraints: NameConstraints | undefined
+  readonly emailAddresses: readonly string[]
+  readonly constraints: Constraints | undefined
+  /** In words why its key, or the signature on it, proves nothing. */
+  readonly keyWeakness: string | undefined
+  readonly signatureWeakness: string | undefined
   /** For people: the subject in one printable line. */
   readonly subjectText: string
 }
@@ -58,75 +64,64 @@ export function readProfile(certificate: Certificate): Profile | string {
 }
 
 function read(certificate: Certificate): Profile | string {
-  const x509 = new X509Certificate(certificate.der)
+  const x509 = openCertificate(certificate.der)
+  if (x509 === undefined) return 'unreadable certificate'
   const parsed = new PeculiarCertificate(certificate.der)
-  const subjectText = printable(
-    parsed.subject === '' ? `serial ${parsed.serialNumber}` : parsed.subject,
-  )
-  const complaint =
-    weakness(x509, parsed) ?? unprocessed(parsed.extensions) ?? repeated(parsed.extensions)
+  const { subject, serialNumber, subjectName, extensions } = parsed
+  const subjectText = printable(subject === '' ? `serial ${serialNumber}` : subject)
+
+  const validity = readValidity(certificate.validity)
+  if (validity === undefined) return `${subjectText}: unreadable validity`
+  const complaint = unprocessed(extensions) ?? repeated(extensions)
   if (complaint !== undefined) return `${subjectText}: ${complaint}`
 
-  const constraints = parsed.getExtension(BasicConstraintsExtension)
+  const basic = parsed.getExtension(BasicConstraintsExtension)
   const usages = parsed.getExtension(KeyUsagesExtension)?.usages
-  const names = parsed.getExtension(SubjectAlternativeNameExtension)?.names.items ?? []
-  const nameConstraints = parsed.getExtension(OID.nameConstraints)?.value
+  const names = parsed.getExtension(OID.subjectAltName)?.value
+  const constraints = parsed.getExtension(OID.nameConstraints)?.value
   return {
     ...certificate,
+    ...validity,
     x509,
-    notBefore: parsed.notBefore.getTime(),
-    notAfter: parsed.notAfter.getTime(),
-    isCa: constraints?.ca ?? false,
-    pathLength: constraints?.pathLength,
+    isCa: basic?.ca,
+    pathLength: basic?.pathLength,
     mayCertify: usages === undefined ? undefined : (usages & KeyUsageFlags.keyCertSign) !== 0,
     mayHandshake: usages === undefined ? undefined : (usages & TLS_SERVER_USAGES) !== 0,
     extendedKeyUsage: parsed.getExtension(ExtendedKeyUsageExtension)?.usages.map(String),
-    alternativeNames: names.map(({ type, value }) => ({ type, value })),
-    commonNames: parsed.subjectName.getField('CN'),
-    nameConstraints: nameConstraints && AsnConvert.parse(nameConstraints, NameConstraints),
+    alternativeNames: names ? readAlternativeNames(names) : [],
+    commonNames: subjectName.getField('CN'),
+    emailAddresses: subjectName.getField('E'),
+    constraints: constraints && readNameConstraints(constraints),
+    keyWeakness: keyWeakness(x509.publicKey),
+    signatureWeakness: signatureWeakness(parsed.signatureAlgorithm),
     subjectText,
   }
 }
 
-/** RFC 6698 §4.1 leaves weak algorithms to local policy; this is OpenSSL's security level 2. */
-function weakness(x509: X509Certificate, parsed: PeculiarCertificate): string | undefined {
-  const algorithm: object = parsed.signatureAlgorithm
-  const name = nameOf(algorithm)
-  if (!STRONG_SIGNATURES.has(name)) return `signature algorithm ${printable(name)} is not accepted`
-  const hash = 'hash' in algorithm ? nameOf(algorithm.hash) : undefined
-  if (hash !== undefined && !STRONG_HASHES.has(hash))
-    return `signature digest ${printable(hash)} is weak`
-
-  const { asymmetricKeyType = 'unknown', asymmetricKeyDetails = {} } = x509.publicKey
-  const { modulusLength, namedCurve } = asymmetricKeyDetails
-  switch (asymmetricKeyType) {
-    case 'rsa':
-    case 'rsa-pss':
-      return modulusLength === undefined ||
-        modulusLength < MIN_RSA_BITS ||
-        modulusLength > MAX_RSA_BITS
-        ? `RSA key of ${modulusLength ?? 'unknown'} bits is not accepted`
-        : undefined
-    case 'ec':
-      // Parameters spelled out instead of named have no namedCurve here (CVE-2020-0601).
-      return STRONG_CURVES.has(namedCurve ?? '')
-        ? undefined
-        : `curve ${printable(namedCurve ?? 'with explicit parameters')} is not accepted`
-    case 'ed25519':
-    case 'ed448':
-      return undefined
-    case 'dsa':
-    case 'x25519':
-    case 'x448':
-    case 'unknown':
-      return `${asymmetricKeyType} keys are not accepted`
-  }
+/** RFC 5280 §4.1.2.5: UTCTime or GeneralizedTime to the second in Zulu, and nothing else. */
+function readValidity(
+  validity: Buffer,
+): { readonly notBefore: number; readonly notAfter: number } | undefined {
+  const outer = readWhole(validity)
+  const [from, until] = (outer && readChildren(validity, outer, 2)) ?? []
+  if (from === undefined || until === undefined) return undefined
+  const [notBefore, notAfter] = [from, until].map(({ tag, contentStart, end }) =>
+    readTime(tag, validity.toString('latin1', contentStart, end)),
+  )
+  return notBefore === undefined || notAfter === undefined ? undefined : { notBefore, notAfter }
 }
 
-function nameOf(algorithm: unknown): string {
-  if (typeof algorithm !== 'object' || algorithm === null || !('name' in algorithm))
-    return 'unknown'
-  return typeof algorithm.name === 'string' ? algorithm.name : 'unknown'
+function readTime(tag: number, text: string): number | undefined {
+  const digits = tag === TAG.utcTime ? 2 : tag === TAG.generalizedTime ? 4 : undefined
+  if (digits === undefined || !/^\d+Z$/.test(text) || text.length !== digits + 11) return undefined
+  const short = Number(text.slice(0, digits))
+  // RFC 5280 §4.1.2.5.1: two digits from 50 on are of the last century.
+  const year = digits === 4 ? short : short + (short < 50 ? 2000 : 1900)
+  const rest = text.slice(digits).replace(/(..)(..)(..)(..)(..)Z/, '-$1-$2T$3:$4:$5.000Z')
+  const iso = `${String(year).padStart(4, '0')}${rest}`
+  const instant = Date.parse(iso)
+  // A month of 00 or an hour of 99 is no time, whatever Date makes of it.
+  return !Number.isNaN(instant) && new Date(instant).toISOString() === iso ? instant : undefined
 }
 
 /** RFC 5280 §4.2: a critical extension that is not processed makes the certificate useless. */
@@ -137,45 +132,34 @@ function unprocessed(extensions: readonly Extension[]): string | undefined {
 
 /** RFC 5280 §4.2: no extension stands twice. */
 function repeated(extensions: readonly Extension[]): string | undefined {
-  const types = extensions.map(({ type }) => type)
-  const twice = types.find((type, index) => types.indexOf(type) !== index)
-  return twice && `extension ${printable(twice)} stands twice`
+  const seen = new Set<string>()
+  for (const { type } of extensions) {
+    if (seen.has(type)) return `extension ${printable(type)} stands twice`
+    seen.add(type)
+  }
+  return undefined
 }
 
-/** RFC 5280 §4.2.1. */
+/** RFC 5280 §4.2.1, and Netscape's own. */
 const OID = {
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
   nameConstraints: '2.5.29.30',
-  certificatePolicies: '2.5.29.32',
   extendedKeyUsage: '2.5.29.37',
+  /** No CRL is fetched (RFC 7672 §4). */
+  crlDistributionPoints: '2.5.29.31',
+  /**
+   * Policies constrain nothing where the initial policy set is any-policy and none is
+   * required (RFC 5280 §6.1.1), as in OpenSSL unless it is asked to check them.
+   */
+  certificatePolicies: '2.5.29.32',
+  policyMappings: '2.5.29.33',
+  policyConstraints: '2.5.29.36',
+  inhibitAnyPolicy: '2.5.29.54',
+  netscapeCertType: '2.16.840.1.113730.1.1',
 } as const
-/** Policies constrain nothing unless an initial policy set is asked for (RFC 5280 §6.1.1), and none is. */
 const PROCESSED: ReadonlySet<string> = new Set(Object.values(OID))
 
 const TLS_SERVER_USAGES =
   KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment | KeyUsageFlags.keyAgreement
-const STRONG_SIGNATURES: ReadonlySet<string> = new Set([
-  'RSASSA-PKCS1-v1_5',
-  'RSA-PSS',
-  'ECDSA',
-  'Ed25519',
-  'EdDSA',
-])
-const STRONG_HASHES: ReadonlySet<string> = new Set(['SHA-256', 'SHA-384', 'SHA-512'])
-/** Of at least 224 bits. */
-const STRONG_CURVES: ReadonlySet<string> = new Set([
-  'secp224r1',
-  'prime256v1',
-  'secp256k1',
-  'secp384r1',
-  'secp521r1',
-  'brainpoolP256r1',
-  'brainpoolP384r1',
-  'brainpoolP512r1',
-])
-/** 112 bits of security (NIST SP 800-57 part 1, table 2). */
-const MIN_RSA_BITS = 2048
-/** OPENSSL_RSA_MAX_MODULUS_BITS: larger keys exist to waste a verifier's time. */
-const MAX_RSA_BITS = 16_384

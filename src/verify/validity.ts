@@ -1,10 +1,13 @@
 /**
- * Is a path good, whose names and signatures link leaf and anchor?
+ * Is a path good, whose signatures link leaf and anchor?
  *
  * `pathComplaint` judges what RFC 5280 §6.1 asks of the certificates in a path
- * besides signatures, and the leaf's names by RFC 7672 §3.2. The anchor, if it is a
- * certificate, is held to the same as any issuer, its validity included: RFC 5280
- * would not ask it, OpenSSL does, and RFC 7672 §3.1.2 wants its constraints applied.
+ * besides signatures, and the leaf's names by RFC 7672 §3.2. An anchor that is a
+ * certificate, named whole by a record with selector Cert(0), is held to its own
+ * constraints (RFC 7672 §3.1.2) and dates (OpenSSL does the same with a root); its
+ * signature is nobody's business. An anchor that is a bare key, selector SPKI(1),
+ * has no constraints and no dates: whatever stands around the key in a certificate
+ * was vouched for by nobody.
  *
  * The first complaint is about the authorities, the last about dates and names, so
  * that the answer names what an operator can mend. Pure: given an instant.
@@ -16,45 +19,95 @@ import { violation } from './constraints.js'
 import { matchName } from './names.js'
 import type { Profile } from './profile.js'
 
-/** Leaf first, each signed by the next. */
-export type Path = readonly [Profile, ...Profile[]]
+export type Path = {
+  /** Leaf first, each signed by the next, the last by the anchor. */
+  readonly certificates: readonly [Profile, ...Profile[]]
+  /** Undefined where the anchor is a bare key. */
+  readonly anchor: Profile | undefined
+}
 
-/** @param instant milliseconds since the epoch */
+/**
+ * @param instant milliseconds since the epoch
+ * @param spend counts one comparison of names; throws when there have been too many
+ */
 export function pathComplaint(
   path: Path,
   referenceNames: readonly DomainName[],
   instant: number,
+  spend: () => void,
 ): Refused | undefined {
-  return firstComplaint(path, instant) ?? nameComplaint(path[0], referenceNames)
-}
-
-function firstComplaint(path: Path, instant: number): Refused | undefined {
-  const [leaf, ...issuers] = path
+  const { certificates, anchor } = path
+  const all = anchor ? [...certificates, anchor] : certificates
   return (
-    issuers
-      .map((issuer, index) => issuerComplaint(issuer, path.slice(1, index + 1)))
-      .find(Boolean) ??
-    usageComplaint(leaf) ??
-    path.map(purposeComplaint).find(Boolean) ??
-    constraintComplaint(path) ??
-    path.map((certificate) => validityComplaint(certificate, instant)).find(Boolean)
+    firstOf(all, strengthComplaint) ??
+    firstOf(certificates, signatureComplaint) ??
+    issuersComplaint(path) ??
+    usageComplaint(certificates[0]) ??
+    firstOf(all, purposeComplaint) ??
+    constraintComplaint(all, spend) ??
+    firstOf(all, (certificate) => validityComplaint(certificate, instant)) ??
+    nameComplaint(certificates[0], referenceNames)
   )
 }
 
-/** RFC 5280 §6.1.4 (k) to (n). @param below the intermediates between this issuer and the leaf */
-function issuerComplaint(issuer: Profile, below: readonly Profile[]): Refused | undefined {
-  const { subjectText, isCa, mayCertify, pathLength } = issuer
-  if (!isCa) return refused('untrusted-path', `${subjectText} is no CA`)
-  if (mayCertify === false)
-    return refused('untrusted-path', `${subjectText} may not sign certificates`)
-  const counted = below.filter(({ subject, issuer: by }) => !subject.equals(by)).length
-  if (pathLength !== undefined && counted > pathLength) {
-    return refused(
-      'untrusted-path',
-      `${subjectText} allows ${pathLength} CAs below it, not ${counted}`,
-    )
+function firstOf<T>(
+  items: readonly T[],
+  complain: (item: T) => Refused | undefined,
+): Refused | undefined {
+  for (const item of items) {
+    const complaint = complain(item)
+    if (complaint) return complaint
   }
   return undefined
+}
+
+/** RFC 6698 §4.1: too weak for local policy. */
+function strengthComplaint({ keyWeakness, subjectText }: Profile): Refused | undefined {
+  return keyWeakness === undefined
+    ? undefined
+    : refused('untrusted-path', `${subjectText}: ${keyWeakness}`)
+}
+
+/** The signatures that the path relies on; the anchor's own is not among them (RFC 5280 §6.1). */
+function signatureComplaint({ signatureWeakness, subjectText }: Profile): Refused | undefined {
+  return signatureWeakness === undefined
+    ? undefined
+    : refused('untrusted-path', `${subjectText}: ${signatureWeakness}`)
+}
+
+/** RFC 5280 §6.1.4 (k) to (n), for everything above the leaf. */
+function issuersComplaint({ certificates, anchor }: Path): Refused | undefined {
+  const [, ...intermediates] = certificates
+  for (const [index, issuer] of intermediates.entries()) {
+    const complaint = issuerComplaint(issuer, intermediates.slice(0, index), issuer.isCa === true)
+    if (complaint) return complaint
+  }
+  return anchor && issuerComplaint(anchor, intermediates, mayAnchor(anchor))
+}
+
+/**
+ * An anchor need not say that it is a CA (RFC 5280 §6.1.1 (d) takes its name and key
+ * alone), but it must not say that it is none. Without basicConstraints OpenSSL asks
+ * for a certificate of version 1 or for keyCertSign, and so does this.
+ */
+function mayAnchor({ isCa, isVersion1, mayCertify }: Profile): boolean {
+  return isCa ?? (isVersion1 || mayCertify === true)
+}
+
+/** @param below the intermediates between this issuer and the leaf */
+function issuerComplaint(
+  { subjectText, mayCertify, pathLength }: Profile,
+  below: readonly Profile[],
+  isAuthority: boolean,
+): Refused | undefined {
+  if (!isAuthority) return refused('untrusted-path', `${subjectText} is no CA`)
+  if (mayCertify === false) {
+    return refused('untrusted-path', `${subjectText} may not sign certificates`)
+  }
+  const counted = below.filter(({ subject, issuer }) => !subject.equals(issuer)).length
+  return pathLength !== undefined && counted > pathLength
+    ? refused('untrusted-path', `${subjectText} allows ${pathLength} CAs below it, not ${counted}`)
+    : undefined
 }
 
 /** RFC 5280 §4.2.1.3: what a TLS server's key is used for. */
@@ -74,18 +127,16 @@ function purposeComplaint({ extendedKeyUsage, subjectText }: Profile): Refused |
       )
 }
 
-/** RFC 5280 §6.1.3 (b) and (c): every issuer's constraints bind everything below it but self-issued CAs. */
-function constraintComplaint(path: Path): Refused | undefined {
-  for (const [index, issuer] of path.entries()) {
-    for (const [below, subject] of path.slice(0, index).entries()) {
-      if (below > 0 && subject.subject.equals(subject.issuer)) continue
-      const complaint = violation(issuer, subject)
-      if (complaint !== undefined) {
-        return refused(
-          'untrusted-path',
-          `${subject.subjectText}: ${complaint} of ${issuer.subjectText}`,
-        )
-      }
+/** RFC 5280 §6.1.3 (b), (c): every issuer's constraints bind everything below it but self-issued CAs. */
+function constraintComplaint(all: readonly Profile[], spend: () => void): Refused | undefined {
+  for (const [index, { constraints, subjectText }] of all.entries()) {
+    if (constraints === undefined) continue
+    for (const [below, certificate] of all.slice(0, index).entries()) {
+      const isLeaf = below === 0
+      if (!isLeaf && certificate.subject.equals(certificate.issuer)) continue
+      const complaint = violation(constraints, certificate, isLeaf, spend)
+      if (complaint === undefined) continue
+      return refused('untrusted-path', `${certificate.subjectText}: ${complaint} of ${subjectText}`)
     }
   }
   return undefined
@@ -107,11 +158,15 @@ function validityComplaint(
 }
 
 /** RFC 7672 §3.2.2. */
-function nameComplaint(leaf: Profile, referenceNames: readonly DomainName[]): Refused | undefined {
-  if (matchName(leaf.x509, referenceNames) !== undefined) return undefined
-  const dns = leaf.alternativeNames.filter(({ type }) => type === 'dns').map(({ value }) => value)
-  const borne = dns.length > 0 ? dns : leaf.commonNames
-  const shown = borne.length > 0 ? borne.slice(0, 5).join(' ') : 'no name'
+function nameComplaint(
+  { x509, alternativeNames, commonNames }: Profile,
+  referenceNames: readonly DomainName[],
+): Refused | undefined {
+  if (matchName(x509, referenceNames) !== undefined) return undefined
+  const dns = alternativeNames.flatMap((name) => (name.form === 'dns' ? [name.text] : []))
+  const borne = dns.length > 0 ? dns : commonNames
+  const more = borne.length > 5 ? ` and ${borne.length - 5} more` : ''
+  const shown = borne.length > 0 ? borne.slice(0, 5).join(' ') + more : 'no name'
   return refused(
     'name-mismatch',
     `the certificate bears ${shown}, not ${referenceNames.join(' or ')}`,

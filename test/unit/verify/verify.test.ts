@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 
-import { KeyUsageFlags, mint, NOON } from '../../../lab/certificates.js'
+import {
+  KeyUsageFlags,
+  mint,
+  nameConstraints,
+  NOON,
+  unknownCritical,
+} from '../../../lab/certificates.js'
 import type { KeyKind, Minted, MintOptions } from '../../../lab/certificates.js'
 import { verify, verifyNothing } from '../../../src/verify/verify.js'
 import { name } from '../../support/names.js'
@@ -231,7 +237,7 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
     const top = await ca('root', flaw.root)
     const middle = await ca('intermediate', { issuer: top, ...flaw.intermediate })
     const end = await leafOf(middle, flaw.leaf)
-    return word(judge([tlsaFor(2, 1, 1, top)], chainOf(end, middle, top)))
+    return word(judge([tlsaFor(2, 0, 1, top)], chainOf(end, middle, top)))
   }
 
   const cases: readonly (readonly [string, Parameters<typeof verdictOn>[0], string])[] = [
@@ -316,6 +322,56 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
       assert.equal(await verdictOn(flaw), wanted)
     })
   }
+})
+
+describe('a trust anchor that is a key has no constraints and no dates (RFC 7672 §3.1.2, RFC 7671 §5.2.3)', () => {
+  // Only selector Cert(0) vouches for what stands around the key; see docs/design.md.
+  const around: readonly (readonly [string, Partial<MintOptions>])[] = [
+    ['expired', past],
+    ['path length 0', { pathLength: 0 }],
+    ['no CA', { isCa: false, keyUsage: 'none' }],
+    ['for email alone', { extendedKeyUsage: ['1.3.6.1.5.5.7.3.4'] }],
+    ['another name excluded', { extensions: [nameConstraints({ excluded: ['example.org'] })] }],
+    ['an unknown critical extension', { extensions: [unknownCritical()] }],
+    ['signed with SHA-1', { hash: 'SHA-1' }],
+  ]
+  for (const [circumstance, options] of around) {
+    test(`a certificate around the key that is ${circumstance}: the same by its digest and by itself [R7672-3.1.2-b]`, async () => {
+      const top = await ca('root', options)
+      const middle = await ca('intermediate', { issuer: top })
+      const end = await leafOf(middle)
+      assert.equal(
+        word(judge([tlsaFor(2, 1, 1, top)], chainOf(end, middle, top))),
+        'authenticated at 2',
+      )
+      assert.equal(
+        word(judge([tlsaFor(2, 1, 0, top)], chainOf(end, middle, top))),
+        'authenticated at 2',
+      )
+      assert.equal(word(judge([tlsaFor(2, 1, 0, top)], chainOf(end, middle))), 'authenticated at 2')
+    })
+  }
+
+  test('a weak key is no anchor [R6698-4.1-g]', async () => {
+    const top = await ca('root', { key: 'RSA-1024' })
+    const end = await leafOf(top)
+    for (const matchingType of [0, 1]) {
+      assert.equal(
+        word(judge([tlsaFor(2, 1, matchingType, top)], chainOf(end, top))),
+        'untrusted-path',
+      )
+    }
+  })
+
+  test('hundreds of keys in DNS: the order of records changes nothing', async () => {
+    const top = await ca('root')
+    const end = await leafOf(top)
+    const others = await Promise.all(Array.from({ length: 60 }, () => mint({ subject: 'CN=x' })))
+    const records = [...others, top].map((each) => tlsaFor(2, 1, 0, each))
+    for (const list of [records, [...records].reverse()]) {
+      assert.equal(word(judge(list, chainOf(end))), 'authenticated at 1')
+    }
+  })
 })
 
 describe('names under DANE-TA(2) (RFC 7672 §3.2.2, §3.2.3)', () => {
