@@ -23,8 +23,8 @@ export type MxRecord = {
   readonly type: 'MX'
   /** 0 to 65535, lower is preferred. */
   readonly preference: number
-  /** The root (RFC 7505) is 'root'; a name this project cannot hold is 'unusable'. */
-  readonly exchange: DomainName | 'root' | 'unusable'
+  /** The root (RFC 7505) is '.', a name this project cannot hold is ''; neither is ever a `DomainName`. */
+  readonly exchange: DomainName | '.' | ''
 }
 
 export type AddressRecord = { readonly type: 'A' | 'AAAA'; readonly address: string }

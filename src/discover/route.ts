@@ -60,7 +60,7 @@ export async function discoverRoute(
     case 'found': {
       const records = answer.records.filter((record) => record.type === 'MX')
       // RFC 7505 §3: the root as the only exchange. Beside others it is a mistake and left out.
-      if (records.every((record) => record.exchange === 'root')) {
+      if (records.every((record) => record.exchange === '.')) {
         return { kind: 'undeliverable', reason: 'null-mx', detail: `${question}: null MX` }
       }
       const { security, canonicalName } = answer
@@ -77,7 +77,7 @@ export async function discoverRoute(
 function toHosts(records: readonly MxRecord[]): readonly MailHost[] {
   const byName = new Map<string, MailHost>()
   for (const { exchange, preference } of records.toSorted(byPreference)) {
-    if (exchange === 'root' || exchange === 'unusable' || byName.has(exchange)) continue
+    if (exchange === '.' || exchange === '' || byName.has(exchange)) continue
     // An MX record that holds an address has the form of a name, so it came through as one.
     const kind = isIP(exchange) === 0 ? 'name' : 'literal'
     byName.set(exchange, { kind, exchange, preference })

@@ -176,9 +176,9 @@ function decode(bytes: Buffer, frame: FrameRecord): DnsRecord | undefined {
       const rr = decodeWhole(bytes, frame)
       if (rr?.type !== 'MX') return undefined
       const { preference = 0, exchange } = rr.data
-      if (exchange === '.') return { type: 'MX', preference, exchange: 'root' }
+      if (exchange === '.') return { type: 'MX', preference, exchange }
       const text = name.isText ? nameFromWire(exchange) : undefined
-      return { type: 'MX', preference, exchange: text ?? 'unusable' }
+      return { type: 'MX', preference, exchange: text ?? '' }
     }
     case TYPE.CNAME: {
       const name = readName(bytes, dataStart, end)

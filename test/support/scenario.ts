@@ -129,8 +129,7 @@ function toRecord(type: RecordType, text: string): DnsRecord {
   switch (type) {
     case 'MX': {
       const [preference, exchange = ''] = text.split(' ')
-      const held =
-        exchange === '.' ? 'root' : (nameFromWire(exchange.replace(/\.$/, '')) ?? 'unusable')
+      const held = exchange === '.' ? exchange : (nameFromWire(exchange.replace(/\.$/, '')) ?? '')
       return { type, preference: Number(preference), exchange: held }
     }
     case 'A':
