@@ -8,10 +8,10 @@
  */
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createStub } from '../src/dns/stub.js'
-import { exchangeTcp, exchangeUdp } from '../src/dns/transport.js'
+import { openMember } from '../src/assemble.js'
 import type { RecordType, Resolver } from '../src/lookup.js'
 import { parseDomainName } from '../src/name.js'
+import { parseSettings } from '../src/settings.js'
 import { freePort, startChild, until } from './child.js'
 import type { Child } from './child.js'
 import { buildZones } from './zones.js'
@@ -136,15 +136,10 @@ remote-control:
 }
 
 export function stubOn(port: number): Resolver {
-  return createStub({
-    server: { address: '127.0.0.1', port },
-    timeoutMs: 5_000,
-    udp: exchangeUdp,
-    tcp: exchangeTcp,
-    now: () => Date.now(),
-    randomId: () => Math.floor(Math.random() * 0x10000),
-    observe: () => undefined,
-  })
+  const server = { address: '127.0.0.1', port, tlsName: undefined }
+  const { resolver } = parseSettings('')
+  const { lookup } = openMember(server, resolver, () => undefined)
+  return { lookup: (name, type) => lookup(name, type, Date.now() + resolver.timeoutMs) }
 }
 
 async function answers(port: number, type: RecordType, text: string): Promise<boolean> {

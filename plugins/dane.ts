@@ -23,6 +23,11 @@ export function dane_init(this: Self, next: Next): void {
   next()
 }
 
+/** Haraka ends. */
+export function shutdown(this: Self): void {
+  this.dane.stop()
+}
+
 export function dane_send_email(this: Self, next: Next, hmail: Hmail): void {
   this.dane.sendEmail(next, hmail)
 }

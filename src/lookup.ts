@@ -63,9 +63,20 @@ export type Absent = {
   readonly expiresAt: number
 }
 
-/** Why a question has no answer. Only `bogus` speaks of DNSSEC. */
-export type FailureCause =
-  'bogus' | 'servfail' | 'refused' | 'rcode' | 'timeout' | 'network' | 'malformed' | 'alias-loop'
+export const FAILURE_CAUSES = [
+  'bogus',
+  'servfail',
+  'refused',
+  'rcode',
+  'timeout',
+  'network',
+  'malformed',
+  'alias-loop',
+  'no-resolver',
+] as const
+
+/** Why a question has no answer. Only `bogus` speaks of DNSSEC; `no-resolver`: nobody validates. */
+export type FailureCause = (typeof FAILURE_CAUSES)[number]
 
 /** The question could not be answered. Never kept as an answer. */
 export type Failed = {
@@ -84,7 +95,7 @@ export type Resolver = {
   lookup(name: DomainName, type: RecordType): Promise<Lookup>
 }
 
-/** Hears of every question that left the process and what came back; for the debug log. */
+/** Hears of every question that left the process, what came back, and what resolvers are worth; for the log. */
 export type LookupObserver = (event: LookupEvent) => void
 
 export type LookupEvent =
@@ -107,6 +118,23 @@ export type LookupEvent =
       readonly type: RecordType
       readonly lookup: Found | Absent
     }
+  /** A resolver has shown something new of itself. */
+  | {
+      readonly kind: 'resolver'
+      readonly server: string
+      readonly proof: Proof
+      readonly isFirst: boolean
+    }
+  /** The last resolver that validates is lost, or there is one again. */
+  | { readonly kind: 'resolvers'; readonly isOut: boolean }
+
+/** What a resolver has shown of itself when it was probed. */
+export type Proof =
+  | { readonly kind: 'validating' }
+  /** It answers, but does not validate: nothing it says is evidence. */
+  | { readonly kind: 'not-validating'; readonly detail: string }
+  /** It does not answer at all, or not this question. */
+  | { readonly kind: 'failing'; readonly detail: string }
 
 /** `SECURE`, `INSECURE`, `BOGUS` or `NXDOMAIN`: the gateways' four words; any other failure by its cause. */
 export function statusWord(lookup: Lookup): string {

@@ -9,6 +9,7 @@
  *
  * Pure data.
  */
+import type { Failed } from './lookup.js'
 import { REFUSALS } from './verdict.js'
 import type { RefusalReason } from './verdict.js'
 
@@ -22,6 +23,7 @@ export type LookupReason =
   | 'alias-lookup-failed'
   | 'tlsa-bogus'
   | 'tlsa-lookup-failed'
+  | 'no-resolver'
 
 /** Why DANE does not apply to a host; under `mandatory`, why the host is passed over. */
 export type NoDaneReason =
@@ -53,6 +55,15 @@ export type LocalReason = 'invalid-domain' | 'route-deferred' | 'no-plan' | 'int
 
 export type Reason =
   LookupReason | NoDaneReason | SessionReason | RefusalReason | UndeliverableReason | LocalReason
+
+/** Why a host or a message waits when the lookup of `what` failed. */
+export function lookupReason<T extends 'mx' | 'address' | 'tlsa'>(
+  what: T,
+  { cause }: Failed,
+): `${T}-bogus` | `${T}-lookup-failed` | 'no-resolver' {
+  if (cause === 'no-resolver') return cause
+  return cause === 'bogus' ? `${what}-bogus` : `${what}-lookup-failed`
+}
 
 /** What a reason says to a person who knows mail but not this program. */
 export function phraseOf(reason: Reason): string {
@@ -128,6 +139,7 @@ const TABLE: Readonly<Record<Reason, Entry>> = {
   'alias-lookup-failed': tlsaError,
   'tlsa-bogus': tlsaError,
   'tlsa-lookup-failed': tlsaError,
+  'no-resolver': { phrase: 'no validating resolver', status: [4, 4, 3], rank: RANK.lookup },
   'mx-insecure': unsigned,
   'address-insecure': unsigned,
   'address-literal': unsigned,

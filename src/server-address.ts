@@ -1,11 +1,14 @@
 /**
- * Where does a server listen?
+ * Where does a server listen, and how is it reached?
  *
  * Address and port of a resolver, read from a setting and written to a log line.
- * No names: whoever looks up a resolver's name trusts the answer before there is
- * anyone to vouch for it. Pure.
+ * Never an address by name: whoever looks up a resolver's name trusts the answer
+ * before there is anyone to vouch for it. The name behind `#` is the one that the
+ * resolver's certificate has to bear. Pure.
  */
 import { isIP } from 'node:net'
+import { parseDomainName } from './name.js'
+import type { DomainName } from './name.js'
 
 export type ServerAddress = {
   /** IPv4 or IPv6 in text. */
@@ -14,19 +17,30 @@ export type ServerAddress = {
   readonly port: number
 }
 
-/** `192.0.2.1`, `192.0.2.1:53`, `::1`, `[::1]` or `[::1]:53`; the port is 53 if not given. */
-export function parseServerAddress(text: string): ServerAddress | undefined {
-  if (isIP(text) !== 0) return { address: text, port: DNS_PORT }
-  const match = /^(?:\[(?<v6>[^\]]*)\]|(?<v4>[^:[\]]*))(?::(?<port>\d{1,5}))?$/.exec(text)
-  const { v4, v6, port: digits } = match?.groups ?? {}
-  const address = v4 ?? v6 ?? ''
-  if (isIP(address) !== (v6 === undefined ? 4 : 6)) return undefined
-  const port = digits === undefined ? DNS_PORT : Number(digits)
-  return isPort(port) ? { address, port } : undefined
+export type ResolverAddress = ServerAddress & {
+  /** DNS over TLS (RFC 7858) with a certificate for this name; undefined: plain DNS. */
+  readonly tlsName: DomainName | undefined
 }
 
-export function serverText({ address, port }: ServerAddress): string {
-  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
+/**
+ * `192.0.2.1`, `192.0.2.1:53`, `::1`, `[::1]` or `[::1]:53`, the port 53 if not given;
+ * `tls://192.0.2.1:853#name`, the port 853 if not given.
+ */
+export function parseResolverAddress(text: string): ResolverAddress | undefined {
+  const tls = /^tls:\/\/(?<place>[^#]+)#(?<name>.+)$/.exec(text)?.groups
+  if (tls === undefined) {
+    const server = parseServerAddress(text, DNS_PORT)
+    return server && { ...server, tlsName: undefined }
+  }
+  const server = parseServerAddress(tls['place'] ?? '', DNS_OVER_TLS_PORT)
+  const tlsName = parseDomainName(tls['name'] ?? '')
+  return server && tlsName && { ...server, tlsName }
+}
+
+/** The way settings have it. */
+export function serverText({ address, port, tlsName }: ResolverAddress): string {
+  const place = isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
+  return tlsName === undefined ? place : `tls://${place}#${tlsName}`
 }
 
 export function isPort(port: number): boolean {
@@ -34,8 +48,30 @@ export function isPort(port: number): boolean {
 }
 
 /** RFC 1122 §3.2.1.3 and RFC 4291 §2.5.3. Another spelling of ::1 is taken for no loopback. */
-export function isLoopback({ address }: ServerAddress): boolean {
+function isLoopback({ address }: ServerAddress): boolean {
   return isIP(address) === 4 ? address.startsWith('127.') : address === '::1'
 }
 
+/**
+ * Whether nobody can change what comes from there. RFC 4035 §4.9.3, RFC 6698 §4.1: the
+ * AD bit of a resolver is worth no more than the way to it. That is the loopback
+ * interface, TLS to a name that the certificate bears (RFC 7858), or a network that the
+ * operator vouches for. Whether the resolver validates at all is for a probe to find out.
+ */
+export function isTrustedChannel(server: ResolverAddress, isNetworkTrusted: boolean): boolean {
+  return isLoopback(server) || server.tlsName !== undefined || isNetworkTrusted
+}
+
+function parseServerAddress(text: string, defaultPort: number): ServerAddress | undefined {
+  if (isIP(text) !== 0) return { address: text, port: defaultPort }
+  const match = /^(?:\[(?<v6>[^\]]*)\]|(?<v4>[^:[\]]*))(?::(?<port>\d{1,5}))?$/.exec(text)
+  const { v4, v6, port: digits } = match?.groups ?? {}
+  const address = v4 ?? v6 ?? ''
+  if (isIP(address) !== (v6 === undefined ? 4 : 6)) return undefined
+  const port = digits === undefined ? defaultPort : Number(digits)
+  return isPort(port) ? { address, port } : undefined
+}
+
 const DNS_PORT = 53
+/** RFC 7858 §3.1. */
+const DNS_OVER_TLS_PORT = 853

@@ -9,15 +9,13 @@
  * Defaults are here; config/dane.ini documents them and a test holds the two
  * together. Pure.
  */
-import { parseIni } from './ini.js'
-import type { IniEntry } from './ini.js'
 import { parseDomainName } from './name.js'
 import type { DomainName } from './name.js'
+import { OptionReader } from './option-reader.js'
 import { INSECURE_MX, POLICIES } from './policy.js'
 import type { InsecureMx, Policy } from './policy.js'
-import { isLoopback, isPort, parseServerAddress } from './server-address.js'
-import type { ServerAddress } from './server-address.js'
-import { printable } from './text.js'
+import { isTrustedChannel, parseResolverAddress } from './server-address.js'
+import type { ResolverAddress } from './server-address.js'
 
 export const ROUTES = ['dane', 'skip', 'defer'] as const
 /** What happens to a next hop that another plugin chose. */
@@ -33,6 +31,24 @@ export type DomainRule = {
   readonly line: number
 }
 
+export type ResolverSettings = {
+  /** The preferred first; never empty. */
+  readonly servers: readonly ResolverAddress[]
+  /** The operator vouches for the network to plain servers on other machines. */
+  readonly isNetworkTrusted: boolean
+  /** A file of certificates that DNS over TLS trusts in place of Node's own list. */
+  readonly caFile: string | undefined
+  /** For one lookup with all its attempts. */
+  readonly timeoutMs: number
+  readonly probe: {
+    /** A signed name. */
+    readonly name: DomainName | '.'
+    /** A name that does not validate. */
+    readonly bogusName: DomainName | undefined
+    readonly intervalMs: number
+  }
+}
+
 export type Settings = {
   readonly policy: Policy
   readonly insecureMx: InsecureMx
@@ -41,36 +57,20 @@ export type Settings = {
   readonly port: number
   /** By `ruleKey`. */
   readonly domains: ReadonlyMap<string, DomainRule>
-  readonly resolver: { readonly server: ServerAddress; readonly timeoutMs: number }
+  readonly resolver: ResolverSettings
   readonly cache: { readonly entries: number }
-}
-
-/** A bad setting. The message is one line for the operator and has no stack. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError'
-
-  constructor(message: string) {
-    super(printable(message, 400))
-    this.stack = `${this.name}: ${this.message}`
-  }
 }
 
 /** @param source how messages name the file */
 export function parseSettings(text: string, source = 'dane.ini'): Settings {
-  const entries = parseIni(text)
-  if ('fault' in entries)
-    throw new SettingsError(`${source} line ${entries.line}: ${entries.fault}`)
-  const reader = new Reader(source, entries)
+  const reader = new OptionReader(text, source)
   const settings: Settings = {
     policy: reader.oneOf('', 'policy', POLICIES, 'opportunistic'),
     insecureMx: reader.oneOf('', 'insecure_mx', INSECURE_MX, 'dane'),
     routes: reader.oneOf('', 'routes', ROUTES, 'dane'),
     port: reader.integer('', 'port', 1, 65535, 25),
-    domains: reader.domains(),
-    resolver: {
-      server: reader.server(),
-      timeoutMs: reader.duration('resolver', 'timeout', 100, 10_000, 5_000),
-    },
+    domains: readDomains(reader),
+    resolver: readResolver(reader),
     cache: { entries: reader.integer('cache', 'entries', 100, 10_000_000, 20_000) },
   }
   reader.refuseTheRest()
@@ -94,117 +94,50 @@ export function policyFor(
   return { policy: rule?.policy ?? settings.policy, rule }
 }
 
-/** Takes options out of the file one by one; what is left over nobody understood. */
-class Reader {
-  private readonly source: string
-  private readonly left: Set<IniEntry>
-
-  constructor(source: string, entries: readonly IniEntry[]) {
-    this.source = source
-    this.left = new Set(entries)
+function readDomains(reader: OptionReader): ReadonlyMap<string, DomainRule> {
+  const rules = new Map<string, DomainRule>()
+  for (const entry of reader.section('domains')) {
+    const isSuffix = entry.key.startsWith('.')
+    const name = entry.isList ? undefined : parseDomainName(entry.key.slice(isSuffix ? 1 : 0))
+    if (name === undefined)
+      throw reader.complaint(entry, 'a domain name, or .name for all below it')
+    const rule = { name, isSuffix, policy: reader.word(entry, POLICIES), line: entry.line }
+    const twin = rules.get(ruleKey(rule))
+    if (twin) throw reader.complaint(entry, `only once: it stands in line ${twin.line} too`)
+    rules.set(ruleKey(rule), rule)
   }
-
-  oneOf<T extends string>(section: string, key: string, words: readonly T[], fallback: T): T {
-    const entry = this.scalar(section, key)
-    if (entry === undefined) return fallback
-    return this.word(entry, words)
-  }
-
-  integer(section: string, key: string, least: number, most: number, fallback: number): number {
-    const entry = this.scalar(section, key)
-    if (entry === undefined) return fallback
-    const value = /^\d{1,10}$/.test(entry.value) ? Number(entry.value) : NaN
-    if (value >= least && value <= most) return value
-    throw this.complaint(entry, `a whole number from ${least} to ${most}`)
-  }
-
-  /** In milliseconds; written as 500ms, 5s, 2m or a number of seconds. */
-  duration(section: string, key: string, least: number, most: number, fallback: number): number {
-    const entry = this.scalar(section, key)
-    if (entry === undefined) return fallback
-    const [, digits, unit = 's'] = /^(\d{1,7})(ms|s|m)?$/.exec(entry.value) ?? []
-    const value = Number(digits ?? NaN) * (unit === 'ms' ? 1 : unit === 's' ? 1_000 : 60_000)
-    if (value >= least && value <= most) return value
-    throw this.complaint(
-      entry,
-      `a time from ${least}ms to ${most / 1000}s, such as ${fallback / 1000}s`,
-    )
-  }
-
-  server(): ServerAddress {
-    const entries = this.take('resolver', 'server')
-    const [entry, second] = entries
-    if (entry === undefined) return { address: '127.0.0.1', port: 53 }
-    if (!entry.isList) throw this.complaint(entry, 'a list: write server[] = ...')
-    if (second) throw this.complaint(second, 'a single server')
-    const server = parseServerAddress(entry.value)
-    if (server === undefined || !isPort(server.port)) {
-      throw this.complaint(entry, 'an IP address with or without a port, such as 127.0.0.1:53')
-    }
-    // RFC 4035 §4.9.3: anyone between us and a resolver elsewhere could forge its verdicts.
-    if (!isLoopback(server)) {
-      throw this.complaint(
-        entry,
-        'a resolver on this machine (127.0.0.0/8 or ::1), whose answers nobody can change',
-      )
-    }
-    return server
-  }
-
-  domains(): ReadonlyMap<string, DomainRule> {
-    const rules = new Map<string, DomainRule>()
-    for (const entry of [...this.left].filter(({ section }) => section === 'domains')) {
-      this.left.delete(entry)
-      const isSuffix = entry.key.startsWith('.')
-      const name = entry.isList ? undefined : parseDomainName(entry.key.slice(isSuffix ? 1 : 0))
-      if (name === undefined)
-        throw this.complaint(entry, 'a domain name, or .name for all below it')
-      const rule = { name, isSuffix, policy: this.word(entry, POLICIES), line: entry.line }
-      const twin = rules.get(ruleKey(rule))
-      if (twin) throw this.complaint(entry, `only once: it stands in line ${twin.line} too`)
-      rules.set(ruleKey(rule), rule)
-    }
-    return rules
-  }
-
-  refuseTheRest(): void {
-    for (const entry of this.left) throw this.complaint(entry, 'an option that exists')
-  }
-
-  private scalar(section: string, key: string): IniEntry | undefined {
-    const [entry, second] = this.take(section, key)
-    if (entry?.isList) throw this.complaint(entry, 'one value, not a list')
-    if (second) throw this.complaint(second, `only once: it stands in line ${entry?.line ?? 0} too`)
-    return entry
-  }
-
-  private take(section: string, key: string): readonly IniEntry[] {
-    // [main] is Haraka's name for what stands before any section.
-    const taken = [...this.left].filter(
-      (entry) => entry.key === key && (entry.section === 'main' ? '' : entry.section) === section,
-    )
-    for (const entry of taken) this.left.delete(entry)
-    return taken
-  }
-
-  private word<T extends string>(entry: IniEntry, words: readonly T[]): T {
-    const word = words.find((known) => known === entry.value)
-    if (word !== undefined) return word
-    throw this.complaint(entry, `one of ${words.join(', ')}`)
-  }
-
-  private complaint(
-    { section, key, isList, value, line }: IniEntry,
-    wanted: string,
-  ): SettingsError {
-    const option = `${section === '' ? '' : `[${section}] `}${key}${isList ? '[]' : ''}`
-    const hint = /\s[;#]/.test(value) ? ' (comments stand on lines of their own)' : ''
-    return new SettingsError(
-      `${this.source} line ${line}: ${option} = ${value}: expected ${wanted}${hint}`,
-    )
-  }
+  return rules
 }
 
 function ruleKey({ name, isSuffix }: Pick<DomainRule, 'name' | 'isSuffix'>): string {
   return isSuffix ? `.${name}` : name
 }
+
+function readResolver(reader: OptionReader): ResolverSettings {
+  const isNetworkTrusted = reader.isOn('resolver', 'trust', false)
+  // RFC 4035 §4.9.3: anyone between us and a resolver elsewhere could forge its verdicts.
+  const servers = reader.list('resolver', 'server', SERVER_WANTED, (text) => {
+    const server = parseResolverAddress(text)
+    return server && isTrustedChannel(server, isNetworkTrusted) ? server : undefined
+  })
+  const parseProbe = (text: string): DomainName | '.' | undefined =>
+    text === '.' ? text : parseDomainName(text)
+  return {
+    // Without a list not the system's own: nobody has said that it validates.
+    servers: servers.length > 0 ? servers : [LOOPBACK_RESOLVER],
+    isNetworkTrusted,
+    caFile: reader.parsed('resolver', 'ca_file', 'a file name', (text) => text || undefined),
+    timeoutMs: reader.duration('resolver', 'timeout', 100, 10_000, 5_000),
+    probe: {
+      name:
+        reader.parsed('resolver', 'probe', 'a domain name, or . for the root', parseProbe) ?? '.',
+      bogusName: reader.parsed('resolver', 'probe_bogus', 'a domain name', parseDomainName),
+      intervalMs: reader.duration('resolver', 'probe_interval', 1_000, 3_600_000, 60_000),
+    },
+  }
+}
+
+const SERVER_WANTED =
+  'an IP address of this machine with or without a port, such as 127.0.0.1:53, or ' +
+  'tls://ADDRESS:PORT#NAME; an IP address elsewhere only where trust = yes vouches for the network'
+const LOOPBACK_RESOLVER: ResolverAddress = { address: '127.0.0.1', port: 53, tlsName: undefined }

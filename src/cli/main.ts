@@ -7,7 +7,8 @@
 import { parseArgs } from 'node:util'
 import { assembleResolver } from '../assemble.js'
 import { parseDomainName } from '../name.js'
-import { parseSettings, SettingsError } from '../settings.js'
+import { SettingsError } from '../option-reader.js'
+import { parseSettings } from '../settings.js'
 import { printable } from '../text.js'
 import { verifyDomain } from './verify.js'
 import type { Conclusion } from './verify.js'
@@ -16,7 +17,8 @@ const USAGE = `Usage: haraka-dane verify [options] DOMAIN...
 
 Does what a delivery would do, up to the certificates, and says what it finds.
 
-  --resolver ADDRESS[:PORT]  the validating resolver (127.0.0.1:53)
+  --resolver SERVER          a validating resolver, as in dane.ini; may be given
+                             again, the preferred first (127.0.0.1:53)
   --policy POLICY            opportunistic or mandatory (opportunistic)
   --port PORT                port of mail hosts (25)
   --timeout TIME             for one lookup and for one connection (5s)
@@ -30,7 +32,7 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      resolver: { type: 'string', default: '127.0.0.1:53' },
+      resolver: { type: 'string', multiple: true, default: ['127.0.0.1:53'] },
       policy: { type: 'string', default: 'opportunistic' },
       port: { type: 'string', default: '25' },
       timeout: { type: 'string', default: '5s' },
@@ -52,7 +54,7 @@ async function main(): Promise<number> {
     [
       `port = ${values.port}`,
       '[resolver]',
-      `server[] = ${values.resolver}`,
+      ...values.resolver.map((server) => `server[] = ${server}`),
       `timeout = ${values.timeout}`,
     ].join('\n'),
     'command',
@@ -80,6 +82,7 @@ async function main(): Promise<number> {
     }
     code = Math.max(code, CODE[step.value])
   }
+  resolver.close()
   return code
 }
 

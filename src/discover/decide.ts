@@ -23,6 +23,7 @@ import type {
   TlsaFacts,
   UnreachableHost,
 } from '../policy.js'
+import { lookupReason } from '../reason.js'
 import type { LookupReason, NoDaneReason } from '../reason.js'
 
 export type Circumstances = {
@@ -45,8 +46,10 @@ export function decide(circumstances: Circumstances): HostPolicy | 'ask-tlsa' {
   // RFC 7672 §2.1.2: without an address there is no host to speak of; others may be used.
   if (host.kind === 'no-address') return unreachable('no-address', 'no A or AAAA record')
   if (host.kind === 'lookup-failed') {
-    const reason = host.failed.cause === 'bogus' ? 'address-bogus' : 'address-lookup-failed'
-    return unreachable(reason, `${host.question}: ${failureText(host.failed)}`)
+    return unreachable(
+      lookupReason('address', host.failed),
+      `${host.question}: ${failureText(host.failed)}`,
+    )
   }
   // RFC 7672 §2.2: DANE does not apply to addresses, only to names.
   if (host.kind === 'literal') return noDane('address-literal', 'the MX record holds an address')
@@ -67,8 +70,8 @@ export function decide(circumstances: Circumstances): HostPolicy | 'ask-tlsa' {
   switch (tlsa.kind) {
     case 'lookup-failed': {
       // RFC 7672 §2.1.2: a failure is not absence.
-      const reason = tlsa.failed.cause === 'bogus' ? 'tlsa-bogus' : 'tlsa-lookup-failed'
-      return unreachable(reason, `${tlsa.question}: ${failureText(tlsa.failed)}`)
+      const detail = `${tlsa.question}: ${failureText(tlsa.failed)}`
+      return unreachable(lookupReason('tlsa', tlsa.failed), detail)
     }
     // RFC 7672 §2.2: insecure or absent TLSA records are no DANE, and no error.
     case 'insecure':

@@ -14,6 +14,7 @@ import { failureText } from '../lookup.js'
 import type { MxRecord, Resolver } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import type { Route, Undeliverable, Unresolved } from '../policy.js'
+import { lookupReason } from '../reason.js'
 
 /** One entry of the list: a name to look up, or an IP address in the place of one. */
 export type MailHost = {
@@ -40,7 +41,7 @@ export async function discoverRoute(
     case 'failed':
       return {
         kind: 'unresolved',
-        reason: answer.cause === 'bogus' ? 'mx-bogus' : 'mx-lookup-failed',
+        reason: lookupReason('mx', answer),
         detail: `${question}: ${failureText(answer)}`,
       }
     case 'absent': {

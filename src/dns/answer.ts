@@ -158,9 +158,9 @@ function expiry(now: number, ttls: readonly number[]): number {
 }
 
 /** RFC 1035 §4.1.1. */
-const NOERROR = 0
-const SERVFAIL = 2
-const NXDOMAIN = 3
+export const NOERROR = 0
+export const SERVFAIL = 2
+export const NXDOMAIN = 3
 const REFUSED = 5
 
 /**

@@ -1,11 +1,10 @@
 /**
- * What does a DNS message ask, and what does it hold?
+ * What does a DNS message hold?
  *
- * `composeQuery` writes a question, `parseMessage` reads a reply. Bounds are
- * frame.ts's; decoding is dns-packet's, which is shown one record at a time, in a
- * buffer that ends where the record ends, and must use it up. Records of other
- * types and classes are never decoded, so nothing in them can do harm or hide an
- * answer (RFC 4035 §4.9: RRSIG and NSEC do not disturb).
+ * `parseMessage` reads a reply. Bounds are frame.ts's; decoding is dns-packet's, which
+ * is shown one record at a time, in a buffer that ends where the record ends, and must
+ * use it up. Records of other types and classes are never decoded, so nothing in them
+ * can do harm or hide an answer (RFC 4035 §4.9: RRSIG and NSEC do not disturb).
  *
  * A message with a broken record of a type that matters is broken altogether:
  * never "no records". Pure.
@@ -15,15 +14,8 @@ import type { DnsRecord, ExtendedError, RecordType } from '../lookup.js'
 import { nameFromWire } from '../name.js'
 import type { DomainName } from '../name.js'
 import { printable } from '../text.js'
-import { readFrame, readHead, readName } from './frame.js'
+import { readFrame, readName } from './frame.js'
 import type { Frame, FrameRecord } from './frame.js'
-
-export type Question = {
-  /** 0 to 65535, unpredictable. */
-  readonly id: number
-  readonly name: DomainName
-  readonly type: RecordType
-}
 
 export type ResourceRecord = {
   readonly owner: DomainName
@@ -57,45 +49,6 @@ export type Message = {
    */
   readonly present: ReadonlySet<number>
   readonly extendedErrors: readonly ExtendedError[]
-}
-
-/**
- * The query in wire format: recursion desired, AD and DO set so that the resolver
- * says what it validated (RFC 6840 §5.7), CD clear so that it withholds what is
- * bogus (RFC 4035 §4.9.2), EDNS with `UDP_PAYLOAD`.
- */
-export function composeQuery({ id, name, type }: Question): Buffer {
-  return packet.encode({
-    type: 'query',
-    id,
-    flags: packet.RECURSION_DESIRED | packet.AUTHENTIC_DATA,
-    questions: [{ name, type, class: 'IN' }],
-    additionals: [
-      {
-        type: 'OPT',
-        name: '.',
-        udpPayloadSize: UDP_PAYLOAD,
-        extendedRcode: 0,
-        ednsVersion: 0,
-        flags: packet.DNSSEC_OK,
-        flag_do: true,
-        options: [],
-      },
-    ],
-  })
-}
-
-/** Octets of a datagram we ask for: below the usual path MTU, so nothing is fragmented. */
-export const UDP_PAYLOAD = 1232
-
-/** Whether the bytes are a reply to this very question; says nothing of the rest. */
-export function answersQuestion(bytes: Buffer, { id, name, type }: Question): boolean {
-  const head = readHead(bytes)
-  if (head === undefined || !head.isResponse || head.opcode !== 0 || head.id !== id) return false
-  const { question } = head
-  if (question.type !== TYPE[type] || question.class !== CLASS_IN) return false
-  // RFC 1035 §2.3.3: names compare without case.
-  return nameFromWire(packet.name.decode(bytes, question.start)) === name
 }
 
 /** The message, or undefined for what is none. Never throws. */
@@ -258,7 +211,7 @@ const TYPE_NS = 2
 const TYPE_SOA = 6
 const TYPE_OPT = 41
 const TYPE_RRSIG = 46
-const CLASS_IN = 1
+export const CLASS_IN = 1
 const OPTION_EDE = 15
 /** More than any resolver sends; the rest is not worth a log line. */
 const MAX_EXTENDED_ERRORS = 4

@@ -2,63 +2,49 @@
  * What does one recursive resolver answer?
  *
  * A stub in RFC 4033's sense: it asks a validating resolver and believes its AD bit
- * where the way there is trusted (trust.ts). UDP first, again after a while, TCP
- * where the reply was cut off (RFC 7766 §5), and never the cut-off part. All of one
- * lookup, with the aliases that a reply leaves open, fits in `timeoutMs`.
+ * where the way there is trusted (trust.ts). Aliases that a reply leaves open are
+ * asked on for (RFC 7672 §2.1.3). A SERVFAIL that gives no reason is asked for once
+ * more without validation, to tell a bogus zone from a broken server: what comes back
+ * then names the failure and is never data.
  *
- * Given transports, clock and chance; makes no other effect.
+ * All of one lookup ends by its deadline. Given a way to ask, and the clock.
  */
-import type {
-  Failed,
-  FailureCause,
-  Lookup,
-  LookupObserver,
-  RecordType,
-  Resolver,
-} from '../lookup.js'
+import type { Failed, Lookup, LookupObserver, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
-import { MAX_ALIASES, readAnswer } from './answer.js'
+import { MAX_ALIASES, NOERROR, NXDOMAIN, readAnswer } from './answer.js'
 import type { Incomplete } from './answer.js'
-import { readHead } from './frame.js'
-import { answersQuestion, composeQuery, parseMessage } from './message.js'
-import type { Message } from './message.js'
-import type { Exchange, Transport } from './transport.js'
-import { isTrustedChannel } from './trust.js'
-import { serverText } from '../server-address.js'
-import type { ServerAddress } from '../server-address.js'
+import { failed } from './ask.js'
+import type { Ask } from './ask.js'
+
+export type Stub = {
+  /** How messages name the server. */
+  readonly server: string
+  /**
+   * Never rejects for what the network does: that is a `Failed`.
+   *
+   * @param deadline milliseconds since the epoch
+   */
+  readonly lookup: (name: DomainName, type: RecordType, deadline: number) => Promise<Lookup>
+}
 
 export type StubParts = {
-  readonly server: ServerAddress
-  /** For one lookup, all attempts together. */
-  readonly timeoutMs: number
-  readonly udp: Transport
-  readonly tcp: Transport
+  readonly server: string
+  readonly ask: Ask
+  /** Whether its AD bit may be believed. */
+  readonly isTrusted: boolean
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** 0 to 65535, unpredictable (RFC 5452 §9.2). */
-  readonly randomId: () => number
   readonly observe: LookupObserver
 }
 
-export function createStub(parts: StubParts): Resolver {
-  const isTrusted = isTrustedChannel(parts.server)
-  const server = serverText(parts.server)
-
-  async function lookup(name: DomainName, type: RecordType): Promise<Lookup> {
-    parts.observe({ kind: 'query', name, type, server })
-    const answer = await resolve(name, type)
-    parts.observe({ kind: 'response', name, type, server, lookup: answer })
-    return answer
-  }
-
-  async function resolve(name: DomainName, type: RecordType): Promise<Lookup> {
-    const deadline = parts.now() + parts.timeoutMs
+export function createStub({ server, ask, isTrusted, now, observe }: StubParts): Stub {
+  async function resolve(name: DomainName, type: RecordType, deadline: number): Promise<Lookup> {
     const chain: Incomplete[] = []
     for (let asked = name; ;) {
-      const message = await ask(asked, type, deadline)
+      const message = await ask({ name: asked, type }, deadline)
       if ('kind' in message) return message
-      const answer = readAnswer(message, asked, type, isTrusted, parts.now())
-      if (answer.kind === 'failed') return answer
+      const answer = readAnswer(message, asked, type, isTrusted, now())
+      if (answer.kind === 'failed') return diagnose(answer, asked, type, deadline)
       if (answer.kind !== 'incomplete') return joined(chain, answer)
       // RFC 7672 §2.1.3: go on at the target, up to a limit.
       chain.push(answer)
@@ -70,59 +56,34 @@ export function createStub(parts: StubParts): Resolver {
     }
   }
 
-  /** One question, asked until there is a whole reply or no time left. */
-  async function ask(
+  /** Bogus or broken? An extended error has said so already (RFC 8914), if there is one. */
+  async function diagnose(
+    failure: Failed,
     name: DomainName,
     type: RecordType,
     deadline: number,
-  ): Promise<Message | Failed> {
-    let last: Failed = failed('timeout', `no reply from ${server}`)
-    for (const share of ATTEMPTS) {
-      const left = deadline - parts.now()
-      const timeoutMs = Math.min(left, share * parts.timeoutMs)
-      if (timeoutMs <= 0) break
-      // A new id for each attempt, as the transport takes a new port (RFC 5452 §9.2).
-      const question = { id: parts.randomId(), name, type }
-      const query = composeQuery(question)
-      const isReply = (bytes: Buffer): boolean => answersQuestion(bytes, question)
-      const exchange = await parts.udp(parts.server, query, isReply, timeoutMs)
-      // RFC 2181 §9: what TC cut off is not read, and not used for lack of better.
-      if (exchange.kind === 'reply' && readHead(exchange.bytes)?.truncated) {
-        const left = Math.max(1, deadline - parts.now())
-        const overTcp = read(await parts.tcp(parts.server, query, isReply, left))
-        if ('kind' in overTcp || !overTcp.truncated) return overTcp
-        return failed('malformed', `truncated reply over TCP from ${server}`)
-      }
-      const overUdp = read(exchange)
-      if (!('kind' in overUdp)) return overUdp
-      last = overUdp
-      // A server that is not there, or answers with garbage, will do so again.
-      if (overUdp.cause !== 'timeout') break
+  ): Promise<Failed> {
+    const isExplained = failure.extendedErrors.some(({ code }) => code !== OTHER_ERROR)
+    if (failure.cause !== 'servfail' || isExplained) return failure
+    const message = await ask({ name, type, isUnchecked: true }, deadline)
+    // The reply was withheld for what validation found: whatever it holds, it is not looked at.
+    if ('kind' in message || (message.rcode !== NOERROR && message.rcode !== NXDOMAIN)) {
+      return failure
     }
-    return last
+    const detail = `${failure.detail}, though there is an answer without validation`
+    return { ...failure, cause: 'bogus', detail }
   }
 
-  function read(exchange: Exchange): Message | Failed {
-    switch (exchange.kind) {
-      case 'reply':
-        return (
-          parseMessage(exchange.bytes) ?? failed('malformed', `unreadable reply from ${server}`)
-        )
-      case 'timeout':
-        return failed('timeout', `no reply from ${server}`)
-      case 'network':
-        return failed('network', `${server}: ${exchange.detail}`)
-    }
+  return {
+    server,
+    async lookup(name, type, deadline) {
+      observe({ kind: 'query', name, type, server })
+      const lookup = await resolve(name, type, deadline)
+      observe({ kind: 'response', name, type, server, lookup })
+      return lookup
+    },
   }
-
-  return { lookup }
 }
-
-/**
- * Shares of the timeout for the datagrams of one question. The first is short for
- * a lost datagram, the last long for a resolver that is still at work.
- */
-const ATTEMPTS = [0.2, 0.3, 0.5] as const
 
 /** The answer at the end of a chain that came in several messages. */
 function joined(chain: readonly Incomplete[], answer: Exclude<Lookup, Failed>): Lookup {
@@ -136,6 +97,5 @@ function joined(chain: readonly Incomplete[], answer: Exclude<Lookup, Failed>): 
   }
 }
 
-function failed(cause: FailureCause, detail: string): Failed {
-  return { kind: 'failed', cause, detail, extendedErrors: [] }
-}
+/** RFC 8914 §4.1: an error that is no more than that. */
+const OTHER_ERROR = 0

@@ -82,8 +82,17 @@ export function logSuccess(
   })
 }
 
-/** The debug log of the resolver. It serves many messages at once, so no line bears a message's id. */
+/** The log of the resolvers. They serve many messages at once, so no line bears a message's id. */
 export function logLookup(plugin: Plugin, isDebug: () => boolean, event: LookupEvent): void {
+  if (event.kind === 'resolver') {
+    logResolver(plugin, event)
+    return
+  }
+  if (event.kind === 'resolvers') {
+    if (event.isOut) plugin.logerror(`no validating resolver is left: ${HELD}`)
+    else plugin.lognotice('there is a validating resolver again: mail that waited for one goes out')
+    return
+  }
   if (
     event.kind === 'response' &&
     event.lookup.kind === 'failed' &&
@@ -107,6 +116,29 @@ export function logLookup(plugin: Plugin, isDebug: () => boolean, event: LookupE
       return
   }
 }
+
+/** A resolver's standing has changed; said with what it means for mail and what to do. */
+function logResolver(
+  plugin: Plugin,
+  { server, proof, isFirst }: Extract<LookupEvent, { kind: 'resolver' }>,
+): void {
+  switch (proof.kind) {
+    case 'validating':
+      if (isFirst) plugin.loginfo(`resolver ${server} validates`)
+      else plugin.lognotice(`resolver ${server} validates and is in use again`)
+      return
+    case 'not-validating':
+      plugin.logerror(
+        `resolver ${server} does not validate (${proof.detail}) and is not used: switch DNSSEC validation on there, ` +
+          'or name another in [resolver] of dane.ini',
+      )
+      return
+    case 'failing':
+      plugin.logwarn(`resolver ${server} fails (${proof.detail}) and is not used until it answers`)
+  }
+}
+
+const HELD = 'mail waits, but for domains of policy none and audit'
 
 /** `SECURE ttl=300 10 mx1.example.org, 20 mx2.example.org` */
 export function lookupText(lookup: Lookup, now = Date.now()): string {

@@ -10,6 +10,8 @@
  * hook, never an exception later.
  */
 import { assembleResolver } from '../assemble.js'
+import type { RunningResolver } from '../assemble.js'
+import { isTrustedChannel, serverText } from '../server-address.js'
 import type { Settings } from '../settings.js'
 import { errorText } from '../text.js'
 import { createArms } from './arms.js'
@@ -23,6 +25,8 @@ import type { Surroundings } from './start-check.js'
 export type Dane = {
   /** To be called when all plugins are loaded. */
   readonly checkStart: () => void
+  /** To be called when Haraka ends. */
+  readonly stop: () => void
   readonly sendEmail: (next: Next, hmail: Hmail) => void
   readonly getMx: (next: Next, hmail: Hmail) => void
 }
@@ -33,17 +37,23 @@ export function startDane(plugin: Plugin): Dane {
   const source = createSettingsSource(plugin, reload)
   let current = assemble(source.read())
   plugin.loginfo(summary(current.settings))
+  logTrust(plugin, current.settings)
 
   function reload(): void {
     try {
+      const { resolver } = current
       current = assemble(source.read())
+      resolver.close()
+      logTrust(plugin, current.settings)
       plugin.lognotice(`dane.ini reloaded: ${summary(current.settings)}`)
     } catch (error) {
       plugin.logerror(`dane.ini not reloaded, the old settings stay: ${errorText(error)}`)
     }
   }
 
-  function assemble(settings: Settings): ReturnType<Environment['parts']> {
+  function assemble(
+    settings: Settings,
+  ): ReturnType<Environment['parts']> & { readonly resolver: RunningResolver } {
     const resolver = assembleResolver(settings, (event) => {
       logLookup(plugin, haraka.isDebug, event)
     })
@@ -61,6 +71,9 @@ export function startDane(plugin: Plugin): Dane {
   return {
     checkStart() {
       logWarnings(plugin, haraka.surroundings())
+    },
+    stop() {
+      current.resolver.close()
     },
     sendEmail(next, hmail) {
       try {
@@ -130,8 +143,18 @@ function deadlineMs({ timeout }: Plugin): number {
 }
 
 function summary({ policy, domains, resolver }: Settings): string {
-  const { address, port } = resolver.server
-  return `policy ${policy}, ${domains.size} domains of their own, resolver ${address} port ${port}`
+  const servers = resolver.servers.map(serverText).join(', ')
+  return `policy ${policy}, ${domains.size} domains of their own, resolver ${servers}`
+}
+
+/** Said at start and at reload, since nothing later could show it. */
+function logTrust(plugin: Plugin, { resolver }: Settings): void {
+  for (const server of resolver.servers.filter((each) => !isTrustedChannel(each, false))) {
+    plugin.logwarn(
+      `resolver ${serverText(server)} is trusted over a network without TLS (trust = yes): ` +
+        'whoever can change packets on the way there can switch DANE off',
+    )
+  }
 }
 
 /** A refusal to start: one line, no stack. */

@@ -11,7 +11,8 @@
  */
 import { lstatSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseSettings, SettingsError } from '../settings.js'
+import { SettingsError } from '../option-reader.js'
+import { parseSettings } from '../settings.js'
 import type { Settings } from '../settings.js'
 import { errorText } from '../text.js'
 import type { Plugin } from './host.js'

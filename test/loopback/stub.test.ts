@@ -1,9 +1,11 @@
 /** The stub against a scripted server: transports, retries, deadlines. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createAsk } from '../../src/dns/ask.js'
 import { createStub } from '../../src/dns/stub.js'
-import { exchangeTcp, exchangeUdp } from '../../src/dns/transport.js'
-import type { Lookup, LookupEvent, RecordType } from '../../src/lookup.js'
+import { tcpTo } from '../../src/dns/stream.js'
+import { udpTo } from '../../src/dns/datagram.js'
+import type { Lookup, LookupEvent, RecordType, Resolver } from '../../src/lookup.js'
 import { freePort } from '../../lab/child.js'
 import { ANSWERED, FLAG, reply, rr, TYPE } from '../support/dns-message.js'
 import type { Reply } from '../support/dns-message.js'
@@ -17,17 +19,29 @@ function stub(
   server: { address: string; port: number },
   timeoutMs = 1000,
   events: LookupEvent[] = [],
-) {
-  let id = 0x1000
-  return createStub({
-    server,
-    timeoutMs,
-    udp: exchangeUdp,
-    tcp: exchangeTcp,
+  tcpPort = server.port,
+): Resolver & { close: () => void } {
+  let count = 0x1000
+  const stream = tcpTo({ ...server, port: tcpPort })
+  const ask = createAsk({
+    server: `${server.address}:${server.port}`,
+    udp: udpTo(server),
+    stream: stream.exchange,
     now: () => Date.now(),
-    randomId: () => id++,
+    // Ids that differ, letters in mixed case.
+    entropy: (octets) => Buffer.alloc(octets, 0xa5).fill(Buffer.from([count >> 8, count++]), 0, 2),
+  })
+  const { lookup } = createStub({
+    server: `${server.address}:${server.port}`,
+    ask,
+    isTrusted: true,
+    now: () => Date.now(),
     observe: (event) => events.push(event),
   })
+  return {
+    lookup: (owner, type) => lookup(owner, type, Date.now() + timeoutMs),
+    close: stream.close,
+  }
 }
 
 /** Asks a server of this script once. */
@@ -37,7 +51,9 @@ async function ask(
 ): Promise<{ lookup: Lookup; asked: readonly Asked[]; milliseconds: number }> {
   const server = await startDnsServer(script)
   const startedAt = Date.now()
-  const lookup = await stub(server, timeoutMs).lookup(name(MX), type)
+  const resolver = stub(server, timeoutMs)
+  const lookup = await resolver.lookup(name(MX), type)
+  resolver.close()
   const milliseconds = Date.now() - startedAt
   await server.stop()
   return { lookup, asked: server.asked, milliseconds }
@@ -46,7 +62,7 @@ async function ask(
 const to = (asked: Asked, parts: Reply): Buffer =>
   reply({
     id: asked.id,
-    question: { name: asked.name, type: asked.type },
+    question: { name: asked.spelling, type: asked.type },
     flags: ANSWERED | FLAG.AD,
     ...parts,
   })
@@ -134,15 +150,7 @@ test('TC and no TCP port at all: a failure', async () => {
   // A server whose TCP side is gone: the port answers UDP alone.
   const server = await startDnsServer((query) => [cut(query)])
   const port = await freePort()
-  const lookup = await createStub({
-    server,
-    timeoutMs: 500,
-    udp: exchangeUdp,
-    tcp: (_, query, isReply, ms) => exchangeTcp({ address: '127.0.0.1', port }, query, isReply, ms),
-    now: () => Date.now(),
-    randomId: () => 7,
-    observe: () => undefined,
-  }).lookup(name(MX), 'A')
+  const lookup = await stub(server, 500, [], port).lookup(name(MX), 'A')
   await server.stop()
   assert.deepEqual(lookup.kind === 'failed' && lookup.cause, 'network')
 })
@@ -174,7 +182,7 @@ const noise: readonly (readonly [string, (query: Asked) => Buffer])[] = [
     (query) =>
       reply({
         id: query.id ^ 1,
-        question: { name: MX, type: TYPE.A },
+        question: { name: query.spelling, type: TYPE.A },
         answer: [rr.a(MX, '192.0.2.66')],
       }),
   ],
@@ -192,7 +200,16 @@ const noise: readonly (readonly [string, (query: Asked) => Buffer])[] = [
     (query) =>
       reply({
         id: query.id,
-        question: { name: MX, type: TYPE.MX },
+        question: { name: query.spelling, type: TYPE.MX },
+        answer: [rr.a(MX, '192.0.2.66')],
+      }),
+  ],
+  [
+    'the name in other letters (0x20)',
+    (query) =>
+      reply({
+        id: query.id,
+        question: { name: MX, type: TYPE.A },
         answer: [rr.a(MX, '192.0.2.66')],
       }),
   ],

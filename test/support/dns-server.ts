@@ -15,8 +15,10 @@ export type Asked = {
   readonly transport: 'udp' | 'tcp'
   readonly bytes: Buffer
   readonly id: number
-  /** As sent, letters in their case. */
+  /** In lower case. */
   readonly name: string
+  /** As sent, letters in their case; a reply has to repeat it. */
+  readonly spelling: string
   readonly type: number
   /** The port that the query came from. */
   readonly port: number
@@ -43,7 +45,8 @@ export async function startDnsServer(script: Script): Promise<DnsServer> {
       transport,
       bytes,
       id: head.id,
-      name: nameOf(bytes),
+      name: nameOf(bytes).toLowerCase(),
+      spelling: nameOf(bytes),
       type: head.question.type,
       port,
     }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { parseSettings, policyFor, SettingsError } from '../../src/settings.js'
+import { SettingsError } from '../../src/option-reader.js'
+import { parseSettings, policyFor } from '../../src/settings.js'
 import { ROOT } from '../../lab/root.js'
 import { name } from '../support/names.js'
 
@@ -14,7 +15,13 @@ test('an empty dane.ini is opportunistic DANE through the resolver on this machi
     insecureMx: 'dane',
     routes: 'dane',
     port: 25,
-    resolver: { server: { address: '127.0.0.1', port: 53 }, timeoutMs: 5000 },
+    resolver: {
+      servers: [{ address: '127.0.0.1', port: 53, tlsName: undefined }],
+      isNetworkTrusted: false,
+      caFile: undefined,
+      timeoutMs: 5000,
+      probe: { name: '.', bogusName: undefined, intervalMs: 60_000 },
+    },
     cache: { entries: 20_000 },
   })
 })
@@ -42,7 +49,15 @@ Example.ORG = none
 bücher.example = opportunistic
 [resolver]
 server[] = [::1]:5353
+server[] = tls://192.0.2.1#dns.Example
+server[] = tls://[2001:db8::1]:8853#bücher.example
+server[] = 192.0.2.2
+trust = yes
+ca_file = /etc/ssl/our-ca.pem
 timeout = 1500ms
+probe = example.org
+probe_bogus = bogus.example
+probe_interval = 1h
 [cache]
 entries = 100
 `)
@@ -54,7 +69,18 @@ entries = 100
       routes: 'skip',
       port: 2525,
       domains: ['example.org', '.example.net', 'xn--bcher-kva.example'],
-      resolver: { server: { address: '::1', port: 5353 }, timeoutMs: 1500 },
+      resolver: {
+        servers: [
+          { address: '::1', port: 5353, tlsName: undefined },
+          { address: '192.0.2.1', port: 853, tlsName: 'dns.example' },
+          { address: '2001:db8::1', port: 8853, tlsName: 'xn--bcher-kva.example' },
+          { address: '192.0.2.2', port: 53, tlsName: undefined },
+        ],
+        isNetworkTrusted: true,
+        caFile: '/etc/ssl/our-ca.pem',
+        timeoutMs: 1500,
+        probe: { name: 'example.org', bogusName: 'bogus.example', intervalMs: 3_600_000 },
+      },
       cache: { entries: 100 },
     },
   )
@@ -98,9 +124,42 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     '[resolver]\nserver[] = 127.0.0.1:0',
     /server\[\] = 127\.0\.0\.1:0: expected/,
   ],
-  ['resolver elsewhere (RFC 4035 §4.9.3)', '[resolver]\nserver[] = 192.0.2.1', /on this machine/],
+  [
+    'resolver elsewhere, unprotected (RFC 4035 §4.9.3) [R4035-4.9.3-a R4035-4.6-b]',
+    '[resolver]\nserver[] = 127.0.0.1\nserver[] = 192.0.2.1',
+    /line 3: \[resolver\] server\[\] = 192\.0\.2\.1: .*only where trust = yes/,
+  ],
   ['resolver not as a list', '[resolver]\nserver = 127.0.0.1', /write server\[\] =/],
-  ['two resolvers', '[resolver]\nserver[] = 127.0.0.1\nserver[] = ::1', /expected a single server/],
+  [
+    'one resolver twice',
+    '[resolver]\nserver[] = 127.0.0.1\nserver[] = 127.0.0.1',
+    /line 3.*expected each value once/,
+  ],
+  ['TLS without a name', '[resolver]\nserver[] = tls://192.0.2.1', /expected an IP address/],
+  ['TLS to a name', '[resolver]\nserver[] = tls://dns.example#dns.example', /expected an IP/],
+  [
+    'TLS to port 0',
+    '[resolver]\nserver[] = tls://192.0.2.1:0#dns.example',
+    /expected an IP address/,
+  ],
+  [
+    'TLS with an address for a name',
+    '[resolver]\nserver[] = tls://192.0.2.1#192.0.2.1',
+    /expected an IP address/,
+  ],
+  ['trust in other words', '[resolver]\ntrust = maybe', /trust = maybe: expected one of yes, no/],
+  [
+    'probe that is no name',
+    '[resolver]\nprobe = a b',
+    /probe = a b: expected a domain name, or \./,
+  ],
+  ['bogus probe of the root', '[resolver]\nprobe_bogus = .', /probe_bogus = \.: expected a domain/],
+  [
+    'probe too often',
+    '[resolver]\nprobe_interval = 10ms',
+    /expected a time from 1s to 3600s, such as 60s/,
+  ],
+  ['file without a name', '[resolver]\nca_file =', /ca_file = : expected a file name/],
   [
     'timeout out of range',
     '[resolver]\ntimeout = 1h',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answersQuestion, composeQuery, parseMessage } from '../../../src/dns/message.js'
+import { parseMessage } from '../../../src/dns/message.js'
 import {
   ANSWERED,
   FLAG,
@@ -13,64 +13,11 @@ import {
   wireRr,
 } from '../../support/dns-message.js'
 import type { Reply } from '../../support/dns-message.js'
-import { name } from '../../support/names.js'
 
 const owner = '_25._tcp.mx.example.org'
 const question = { name: owner, type: TYPE.TLSA }
 const digest = `030101${'ab'.repeat(32)}`
 const good: Reply = { question, answer: [rr.tlsa(owner, digest)] }
-
-test('a query asks for validation and leaves checking on (RFC 6840 §5.7, RFC 4035 §4.9.2)', () => {
-  const query = composeQuery({ id: 0xbeef, name: name(owner), type: 'TLSA' })
-  assert.equal(query.readUInt16BE(0), 0xbeef)
-  const flags = query.readUInt16BE(2)
-  assert.equal(flags & 0x8000, 0, 'QR')
-  assert.equal(flags & 0x0100, 0x0100, 'RD')
-  assert.equal(flags & FLAG.AD, FLAG.AD, 'AD')
-  assert.equal(flags & FLAG.CD, 0, 'CD')
-  assert.deepEqual(
-    query.subarray(12),
-    Buffer.concat([
-      wireName(owner),
-      u16(TYPE.TLSA),
-      u16(1),
-      // OPT: root, type 41, 1232 octets, DO set, no options (RFC 6891 §6.1.2).
-      Buffer.from('00' + '0029' + '04d0' + '00008000' + '0000', 'hex'),
-    ]),
-  )
-})
-
-const asked = { id: 1, name: name(owner), type: 'TLSA' } as const
-
-const matching: readonly (readonly [string, Buffer, boolean])[] = [
-  ['the reply', reply(good), true],
-  [
-    'letters in other case (RFC 1035 §2.3.3)',
-    reply({ ...good, question: { ...question, name: owner.toUpperCase() } }),
-    true,
-  ],
-  ['another id', reply({ ...good, id: 2 }), false],
-  ['a query', reply({ ...good, flags: 0x0100 }), false],
-  ['another opcode', reply({ ...good, flags: ANSWERED | 0x2000 }), false],
-  [
-    'another name',
-    reply({ ...good, question: { ...question, name: '_25._tcp.mx.example.net' } }),
-    false,
-  ],
-  ['a longer name', reply({ ...good, question: { ...question, name: `x.${owner}` } }), false],
-  ['another type', reply({ ...good, question: { ...question, type: TYPE.A } }), false],
-  ['another class', reply({ ...good, question: { ...question, class: 3 } }), false],
-  ['no question', reply({ answer: [] }), false],
-  ['the header alone', reply(good).subarray(0, 12), false],
-  ['a question that is cut off', reply(good).subarray(0, 20), false],
-  ['nothing', Buffer.alloc(0), false],
-]
-
-for (const [circumstance, bytes, wanted] of matching) {
-  test(`whether bytes answer the question: ${circumstance} (RFC 5452 §9.1)`, () => {
-    assert.equal(answersQuestion(bytes, asked), wanted)
-  })
-}
 
 test('records of the types that matter', () => {
   const message = parseMessage(

@@ -1,0 +1,146 @@
+/**
+ * Is this option what it may be?
+ *
+ * Takes options out of an ini file one by one, each with its range; what is left over
+ * in the end nobody understood. A complaint is one line that names the file, the
+ * line, the option, what stood there and what could. Pure.
+ */
+import { parseIni } from './ini.js'
+import type { IniEntry } from './ini.js'
+import { printable } from './text.js'
+
+/** A bad setting. The message is one line for the operator and has no stack. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+
+  constructor(message: string) {
+    super(printable(message, 400))
+    this.stack = `${this.name}: ${this.message}`
+  }
+}
+
+export class OptionReader {
+  private readonly source: string
+  private readonly left: Set<IniEntry>
+
+  /** @param source how complaints name the file */
+  constructor(text: string, source: string) {
+    const entries = parseIni(text)
+    if ('fault' in entries) {
+      throw new SettingsError(`${source} line ${entries.line}: ${entries.fault}`)
+    }
+    this.source = source
+    this.left = new Set(entries)
+  }
+
+  oneOf<T extends string>(section: string, key: string, words: readonly T[], fallback: T): T {
+    const entry = this.scalar(section, key)
+    return entry === undefined ? fallback : this.word(entry, words)
+  }
+
+  isOn(section: string, key: string, fallback: boolean): boolean {
+    return this.oneOf(section, key, YES_OR_NO, fallback ? 'yes' : 'no') === 'yes'
+  }
+
+  integer(section: string, key: string, least: number, most: number, fallback: number): number {
+    const entry = this.scalar(section, key)
+    if (entry === undefined) return fallback
+    const value = /^\d{1,10}$/.test(entry.value) ? Number(entry.value) : NaN
+    if (value >= least && value <= most) return value
+    throw this.complaint(entry, `a whole number from ${least} to ${most}`)
+  }
+
+  /** In milliseconds; written as 500ms, 5s, 2m, 1h or a number of seconds. */
+  duration(section: string, key: string, least: number, most: number, fallback: number): number {
+    const entry = this.scalar(section, key)
+    if (entry === undefined) return fallback
+    const [, digits, unit = 's'] = /^(\d{1,7})(ms|s|m|h)?$/.exec(entry.value) ?? []
+    const value = Number(digits ?? NaN) * (UNITS[unit] ?? NaN)
+    if (value >= least && value <= most) return value
+    throw this.complaint(
+      entry,
+      `a time from ${timeText(least)} to ${timeText(most)}, such as ${timeText(fallback)}`,
+    )
+  }
+
+  /** Whatever `parse` makes of the value; `wanted` says what it takes. */
+  parsed<T>(
+    section: string,
+    key: string,
+    wanted: string,
+    parse: (value: string) => T | undefined,
+  ): T | undefined {
+    const entry = this.scalar(section, key)
+    return entry && this.parse(entry, wanted, parse)
+  }
+
+  /** The values of `key[]`, each parsed, none twice. */
+  list<T>(
+    section: string,
+    key: string,
+    wanted: string,
+    parse: (value: string) => T | undefined,
+  ): readonly T[] {
+    const seen = new Set<string>()
+    return this.take(section, key).map((entry) => {
+      if (!entry.isList) throw this.complaint(entry, `a list: write ${key}[] = ...`)
+      if (seen.has(entry.value)) throw this.complaint(entry, 'each value once')
+      seen.add(entry.value)
+      return this.parse(entry, wanted, parse)
+    })
+  }
+
+  /** Everything in a section whose keys are the operator's own. */
+  section(name: string): readonly IniEntry[] {
+    const entries = [...this.left].filter(({ section }) => section === name)
+    for (const entry of entries) this.left.delete(entry)
+    return entries
+  }
+
+  word<T extends string>(entry: IniEntry, words: readonly T[]): T {
+    return this.parse(entry, `one of ${words.join(', ')}`, (value) =>
+      words.find((known) => known === value),
+    )
+  }
+
+  refuseTheRest(): void {
+    for (const entry of this.left) throw this.complaint(entry, 'an option that exists')
+  }
+
+  complaint({ section, key, isList, value, line }: IniEntry, wanted: string): SettingsError {
+    const option = `${section === '' ? '' : `[${section}] `}${key}${isList ? '[]' : ''}`
+    const hint = /\s[;#]/.test(value) ? ' (comments stand on lines of their own)' : ''
+    return new SettingsError(
+      `${this.source} line ${line}: ${option} = ${value}: expected ${wanted}${hint}`,
+    )
+  }
+
+  private parse<T>(entry: IniEntry, wanted: string, parse: (value: string) => T | undefined): T {
+    const parsed = parse(entry.value)
+    if (parsed !== undefined) return parsed
+    throw this.complaint(entry, wanted)
+  }
+
+  private scalar(section: string, key: string): IniEntry | undefined {
+    const [entry, second] = this.take(section, key)
+    if (entry?.isList) throw this.complaint(entry, 'one value, not a list')
+    if (second) throw this.complaint(second, `only once: it stands in line ${entry?.line ?? 0} too`)
+    return entry
+  }
+
+  private take(section: string, key: string): readonly IniEntry[] {
+    // [main] is Haraka's name for what stands before any section.
+    const taken = [...this.left].filter(
+      (entry) => entry.key === key && (entry.section === 'main' ? '' : entry.section) === section,
+    )
+    for (const entry of taken) this.left.delete(entry)
+    return taken
+  }
+}
+
+function timeText(milliseconds: number): string {
+  return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`
+}
+
+const YES_OR_NO = ['yes', 'no'] as const
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
