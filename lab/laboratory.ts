@@ -34,6 +34,8 @@ export type Laboratory = {
     more?: Partial<HarakaOptions>,
     daneIni?: string,
   ) => Promise<Haraka>
+  /** Changes the zones to what these rows hold; the hosts stay as they are. */
+  readonly publish: (rows: readonly Row[]) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -74,6 +76,7 @@ export async function startLaboratory(
         stops.push(() => relay.stop())
         return relay
       },
+      publish: (changed) => names.publish(toZones(changed, addresses)),
       stop,
     }
     return { laboratory, rows }

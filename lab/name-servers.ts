@@ -24,9 +24,22 @@ export type NameServers = {
   readonly unbound: Child
   /** A plain stub on Unbound, without a cache. */
   readonly resolver: Resolver
+  /** Another Unbound on the same zones, stopped with the rest at the latest. */
+  readonly startResolver: (options?: UnboundOptions) => Promise<{ port: number; child: Child }>
   /** Writes the zones anew, signs them and has NSD serve them; Unbound keeps what it has cached. */
   readonly publish: (zones: readonly Zone[]) => Promise<void>
   readonly stop: () => Promise<void>
+}
+
+export type UnboundOptions = {
+  /** A free one if not given. */
+  readonly port?: number
+  /** Resolves, but neither validates nor says so. */
+  readonly isPlain?: boolean
+  /** Gives no reasons with its SERVFAILs (RFC 8914). */
+  readonly isTaciturn?: boolean
+  /** More lines of its `server:` section. */
+  readonly more?: readonly string[]
 }
 
 export async function startNameServers(
@@ -36,25 +49,32 @@ export async function startNameServers(
   const files = await buildZones(path.join(folder, 'zones'), zones)
   const nsdPort = await freePort()
   const nsd = await startNsd(folder, nsdPort, files)
-  const unboundPort = await freePort()
-  const unbound = await startUnbound(folder, unboundPort, nsdPort, files)
+  const resolvers: Child[] = []
+  const startResolver: NameServers['startResolver'] = async (options = {}) => {
+    const port = options.port ?? (await freePort())
+    const child = await startUnbound(folder, port, nsdPort, files, options)
+    resolvers.push(child)
+    return { port, child }
+  }
+  const { port: unboundPort, child: unbound } = await startResolver()
   return {
     nsdPort,
     unboundPort,
     nsd,
     unbound,
     resolver: stubOn(unboundPort),
+    startResolver,
     async publish(changed) {
       await buildZones(path.join(folder, 'zones'), changed)
       nsd.signal('SIGHUP')
     },
     async stop() {
-      await Promise.all([nsd.stop(), unbound.stop()])
+      await Promise.all([nsd, ...resolvers].map((child) => child.stop()))
     },
   }
 }
 
-export async function startNsd(folder: string, port: number, files: ZoneFiles): Promise<Child> {
+async function startNsd(folder: string, port: number, files: ZoneFiles): Promise<Child> {
   const config = path.join(folder, 'nsd.conf')
   const zones = files.served.map(
     ({ origin, file }) => `zone:\n  name: "${origin === '' ? '.' : origin}"\n  zonefile: "${file}"`,
@@ -86,12 +106,12 @@ ${zones.join('\n')}
   return child
 }
 
-export async function startUnbound(
+async function startUnbound(
   folder: string,
   port: number,
   nsdPort: number,
   { served, trustAnchorFile }: ZoneFiles,
-  extra = '',
+  { isPlain = false, isTaciturn = false, more = [] }: UnboundOptions,
 ): Promise<Child> {
   const config = path.join(folder, `unbound-${port}.conf`)
   const stubs = served.map(
@@ -113,9 +133,9 @@ export async function startUnbound(
   directory: "${folder}"
   pidfile: ""
   trust-anchor-file: "${trustAnchorFile}"
-  module-config: "validator iterator"
+  module-config: "${isPlain ? 'iterator' : 'validator iterator'}"
   do-not-query-localhost: no
-  ede: yes
+  ede: ${isTaciturn ? 'no' : 'yes'}
   target-fetch-policy: "0 0 0 0 0"
   # Broken zones are asked for again and again on purpose.
   val-bogus-ttl: 1
@@ -124,7 +144,7 @@ export async function startUnbound(
   outgoing-range: 4096
   num-queries-per-thread: 4096
   so-rcvbuf: 1m
-${extra}
+${more.map((line) => `  ${line}`).join('\n')}
 ${stubs.join('\n')}
 remote-control:
   control-enable: no

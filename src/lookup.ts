@@ -10,6 +10,8 @@
  * resolver can observe: AD set over a trusted path, or not. A bogus answer is a
  * failure; NXDOMAIN and NODATA are absence.
  */
+import { extendedErrorText } from './extended-error.js'
+import type { ExtendedError } from './extended-error.js'
 import type { DomainName } from './name.js'
 import type { TlsaRecord } from './tlsa.js'
 
@@ -31,13 +33,6 @@ export type AddressRecord = { readonly type: 'A' | 'AAAA'; readonly address: str
 export type CnameRecord = { readonly type: 'CNAME'; readonly target: DomainName }
 export type TlsaDnsRecord = { readonly type: 'TLSA' } & TlsaRecord
 export type DnsRecord = MxRecord | AddressRecord | CnameRecord | TlsaDnsRecord
-
-/** An extended DNS error (RFC 8914): for people, never for decisions (§6). */
-export type ExtendedError = {
-  readonly code: number
-  /** Printable ASCII, at most 200 characters. */
-  readonly text: string
-}
 
 /** The records asked for, under the canonical name. At least one. */
 export type Found = {
@@ -150,6 +145,7 @@ export function statusWord(lookup: Lookup): string {
 
 /** A failure in words: its cause, what came back, what the resolver added. Printable. */
 export function failureText({ cause, detail, extendedErrors }: Failed): string {
-  const errors = extendedErrors.map(({ code, text }) => `EDE ${code}${text && ` ${text}`}`)
-  return [cause, detail, ...errors].filter((part) => part !== '').join(', ')
+  return [cause, detail, ...extendedErrors.map(extendedErrorText)]
+    .filter((part) => part !== '')
+    .join(', ')
 }

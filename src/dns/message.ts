@@ -10,7 +10,8 @@
  * never "no records". Pure.
  */
 import packet from 'dns-packet'
-import type { DnsRecord, ExtendedError, RecordType } from '../lookup.js'
+import type { ExtendedError } from '../extended-error.js'
+import type { DnsRecord, RecordType } from '../lookup.js'
 import { nameFromWire } from '../name.js'
 import type { DomainName } from '../name.js'
 import { printable } from '../text.js'

@@ -191,8 +191,13 @@ export function createPool(parts: PoolParts): Pool {
 
   /** It failed. Only a probe can tell whether that is its fault or the name's. */
   function doubt(standing: Standing, { cause }: Failed): void {
-    const isRecent = now() - standing.provedAt < FIRST_PAUSE_MS
-    if (cause !== 'servfail' && !isRecent && !isClosed) begin(standing)
+    if (cause === 'servfail' || standing.proving !== undefined || isClosed) return
+    // Many fail at once, and one probe is enough.
+    standing.cancel()
+    const left = standing.provedAt + FIRST_PAUSE_MS - now()
+    standing.cancel = schedule(Math.max(0, left), () => {
+      begin(standing)
+    })
   }
 
   function describe(): string {

@@ -8,6 +8,7 @@
  *
  * Given a way to ask; what it finds out is a value.
  */
+import { extendedErrorText } from '../extended-error.js'
 import { failureText } from '../lookup.js'
 import type { Proof } from '../lookup.js'
 import type { DomainName } from '../name.js'
@@ -48,6 +49,5 @@ export async function prove(
 }
 
 function rcodeText({ rcode, extendedErrors }: Message): string {
-  const errors = extendedErrors.map(({ code, text }) => `EDE ${code} ${text}`)
-  return printable([`RCODE ${rcode}`, ...errors].join(', '))
+  return printable([`RCODE ${rcode}`, ...extendedErrors.map(extendedErrorText)].join(', '))
 }

@@ -3,14 +3,13 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { tlsaFor } from '../../lab/certificates.js'
 import { until } from '../../lab/child.js'
+import { destination } from '../../lab/destination.js'
 import { withLaboratory } from '../../lab/haraka.js'
 import type { Haraka, HarakaOptions } from '../../lab/haraka.js'
 import { createAuthority, startLaboratory } from '../../lab/laboratory.js'
 import type { Laboratory } from '../../lab/laboratory.js'
 import { PLACE } from '../../lab/rows.js'
-import type { Row } from '../../lab/rows.js'
 import { startDnsServer } from '../support/dns-server.js'
 
 const GOOD = `good.${PLACE.signed}`
@@ -23,35 +22,12 @@ describe('the plugin in Haraka', { concurrency: 4 }, () => {
   before(async () => {
     const started = await startLaboratory(async (port) => {
       const authority = await createAuthority()
-      const [good, bad, sender] = await Promise.all(
-        [RELAY_HOST, `mx-bad.${PLACE.signed}`, `mx-sender.${PLACE.unsigned}`].map(authority.issue),
-      )
-      assert.ok(good && bad && sender)
-      const row = (
-        id: string,
-        domain: string,
-        name: string,
-        leaf: typeof good,
-        records: string[],
-      ): Row => ({
-        id,
-        domain,
-        policy: 'opportunistic',
-        insecureMx: 'dane',
-        shown: { mx: '', address: '', tlsa: '', certificate: '' },
-        hosts: [{ name, chain: { leaf } }],
-        records: [`${domain}. MX 10 ${name}.`, `${name}. A @ADDRESS:${name}@`, ...records],
-        wanted: { action: 'fallback' },
-      })
-      return [
-        row('good', GOOD, RELAY_HOST, good, [
-          `_${port}._tcp.${RELAY_HOST}. TLSA ${tlsaFor(3, 1, 1, good)}`,
-        ]),
-        row('bad', BAD, `mx-bad.${PLACE.signed}`, bad, [
-          `_${port}._tcp.mx-bad.${PLACE.signed}. TLSA ${tlsaFor(3, 1, 1, good)}`,
-        ]),
-        row('sender', SENDER, `mx-sender.${PLACE.unsigned}`, sender, []),
-      ]
+      const all = await Promise.all([
+        destination(port, authority, 'good'),
+        destination(port, authority, 'bad', { tlsa: 'wrong' }),
+        destination(port, authority, 'sender', { place: PLACE.unsigned, tlsa: 'none' }),
+      ])
+      return all.map(({ row }) => row)
     })
     laboratory = started.laboratory
   })

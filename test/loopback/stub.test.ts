@@ -1,6 +1,6 @@
 /** The stub against a scripted server: transports, retries, deadlines. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { createAsk } from '../../src/dns/ask.js'
 import { createStub } from '../../src/dns/stub.js'
 import { tcpTo } from '../../src/dns/stream.js'
@@ -78,7 +78,7 @@ test('an answer over UDP, validated by a resolver on loopback', async () => {
   )
 })
 
-test('TC: asked again over TCP, the cut-off part unused (RFC 2181 §9)', async () => {
+test('TC: asked again over TCP, the cut-off part unused (RFC 2181 §9) [DERIVED-dns-a]', async () => {
   const { lookup, asked } = await ask((query) =>
     query.transport === 'udp'
       ? [to(query, { flags: ANSWERED | FLAG.TC | FLAG.AD, answer: [rr.a(MX, '192.0.2.99')] })]
@@ -122,7 +122,7 @@ const afterTruncation: readonly (readonly [string, Script, RegExp])[] = [
   ],
 ]
 for (const [circumstance, script, wanted] of afterTruncation) {
-  test(`TC and ${circumstance}: a failure, never the part`, async () => {
+  test(`TC and ${circumstance}: a failure, never the part [DERIVED-dns-a]`, async () => {
     const { lookup } = await ask(script, { timeoutMs: 400 })
     assert.match(lookup.kind === 'failed' ? `${lookup.cause}: ${lookup.detail}` : '', wanted)
   })
@@ -219,7 +219,7 @@ const noise: readonly (readonly [string, (query: Asked) => Buffer])[] = [
   ['nothing', () => Buffer.alloc(0)],
 ]
 for (const [circumstance, junk] of noise) {
-  test(`passed over until the reply comes: ${circumstance} (RFC 5452 §9)`, async () => {
+  test(`passed over until the reply comes: ${circumstance} (RFC 5452 §9) [DERIVED-dns-b]`, async () => {
     const { lookup, asked } = await ask((query) => [junk(query), to(query, { answer: [address] })])
     assert.deepEqual(lookup.kind === 'found' && lookup.records, [
       { type: 'A', address: '192.0.2.1' },
@@ -234,7 +234,7 @@ test('a reply to the question that cannot be read is a failure at once', async (
   assert.equal(asked.length, 1)
 })
 
-test('a reply from another port is never seen', async () => {
+test('a reply from another port is never seen [DERIVED-dns-b]', async () => {
   const spoofer = await startDnsServer(() => [])
   const server: DnsServer = await startDnsServer((query) => {
     // Somebody else sends a perfect answer to the port that asked.
@@ -260,7 +260,7 @@ test('nobody listens: a failure at once', async () => {
   assert.ok(Date.now() - startedAt < 2000)
 })
 
-test('aliases that come one by one are followed (RFC 7672 §2.1.3)', async () => {
+test('aliases that come one by one are followed (RFC 7672 §2.1.3) [R7672-2.1.3-a]', async () => {
   const { lookup, asked } = await ask((query) => {
     if (query.name === MX) return [to(query, { answer: [rr.cname(MX, 'b.example', 20)] })]
     if (query.name === 'b.example')
@@ -278,7 +278,7 @@ test('aliases that come one by one are followed (RFC 7672 §2.1.3)', async () =>
   assert.ok(lookup.expiresAt <= Date.now() + 20_000)
 })
 
-test('one insecure alias among them makes the answer insecure (RFC 7672 §2.1.3)', async () => {
+test('one insecure alias among them makes the answer insecure (RFC 7672 §2.1.3) [R7672-2.1.3-c]', async () => {
   const { lookup } = await ask((query) =>
     query.name === MX
       ? [to(query, { flags: ANSWERED, answer: [rr.cname(MX, 'b.example')] })]
@@ -296,13 +296,81 @@ test('aliases without end are a failure', async () => {
   assert.ok(asked.length <= 18)
 })
 
-test('aliases in a circle over several messages are a failure', async () => {
+test('aliases in a circle over several messages are a failure [R7672-2.1.3-b]', async () => {
   const { lookup } = await ask((query) => [
     to(query, {
       answer: [query.name === MX ? rr.cname(MX, 'b.example') : rr.cname('b.example', MX)],
     }),
   ])
   assert.equal(lookup.kind === 'failed' && lookup.cause, 'alias-loop')
+})
+
+describe('SERVFAIL: bogus or broken?', () => {
+  const isUnchecked = ({ bytes }: Asked): boolean => (bytes.readUInt16BE(2) & FLAG.CD) !== 0
+  const cases: readonly (readonly [string, Script, RegExp, number])[] = [
+    [
+      'there is an answer without validation: bogus, and the answer is no data',
+      (query) => [to(query, isUnchecked(query) ? { answer: [address] } : { rcode: 2 })],
+      /^bogus: SERVFAIL, though there is an answer without validation/,
+      2,
+    ],
+    [
+      'the name is absent without validation: bogus, and no absence',
+      (query) => [to(query, { rcode: isUnchecked(query) ? 3 : 2 })],
+      /^bogus: /,
+      2,
+    ],
+    [
+      'SERVFAIL without validation too',
+      (query) => [to(query, { rcode: 2 })],
+      /^servfail: SERVFAIL$/,
+      2,
+    ],
+    [
+      'silence without validation',
+      (query) => (isUnchecked(query) ? [] : [to(query, { rcode: 2 })]),
+      /^servfail: SERVFAIL$/,
+      4,
+    ],
+    [
+      'an extended error that says bogus: not asked again (RFC 8914 §4.7) [R8914-3-c]',
+      (query) => [
+        to(query, {
+          rcode: 2,
+          additional: [
+            rr.opt([
+              [9, ''],
+              [6, ''],
+            ]),
+          ],
+        }),
+      ],
+      /^bogus: SERVFAIL$/,
+      1,
+    ],
+    [
+      'an extended error that says something else: not asked again (RFC 8914 §4.23)',
+      (query) => [to(query, { rcode: 2, additional: [rr.opt([[22, 'no servers']])] })],
+      /^servfail: SERVFAIL$/,
+      1,
+    ],
+    [
+      'an extended error that says nothing (RFC 8914 §4.1)',
+      (query) => [
+        to(query, isUnchecked(query) ? {} : { rcode: 2, additional: [rr.opt([[0, 'oops']])] }),
+      ],
+      /^bogus: /,
+      2,
+    ],
+    ['REFUSED is no question of validation', (query) => [to(query, { rcode: 5 })], /^refused: /, 1],
+  ]
+  for (const [circumstance, script, wanted, questions] of cases) {
+    test(circumstance, async () => {
+      const { lookup, asked } = await ask(script, { timeoutMs: 400 })
+      assert.match(lookup.kind === 'failed' ? `${lookup.cause}: ${lookup.detail}` : '', wanted)
+      assert.equal(asked.length, questions)
+    })
+  }
 })
 
 test('what was asked and what came back is reported', async () => {

@@ -38,7 +38,7 @@ const cases: readonly (readonly [string, string, boolean])[] = [
 ]
 
 for (const [file, code, isAllowed] of cases) {
-  test(`${file}: ${code} is ${isAllowed ? 'allowed' : 'refused'}`, async () => {
+  test(`${code.includes('node:dns') ? '[R7672-2.1.1-a] ' : ''}${file}: ${code} is ${isAllowed ? 'allowed' : 'refused'}`, async () => {
     const [result] = await eslint.lintText(`${code}\n`, { filePath: file })
     const held = result?.messages.filter(({ ruleId }) => ruleId?.includes('no-restricted')) ?? []
     assert.equal(held.length === 0, isAllowed, JSON.stringify(result?.messages))

@@ -7,7 +7,7 @@ import { parseSettings, policyFor } from '../../src/settings.js'
 import { ROOT } from '../../lab/root.js'
 import { name } from '../support/names.js'
 
-test('an empty dane.ini is opportunistic DANE through the resolver on this machine', () => {
+test('an empty dane.ini is opportunistic DANE through the resolver on this machine [R6698-8.3-a]', () => {
   const { domains, ...rest } = parseSettings('')
   assert.equal(domains.size, 0)
   assert.deepEqual(rest, {

@@ -38,7 +38,7 @@ function laboratory(answer: (now: () => number) => Lookup | Promise<Lookup>, ent
   return { resolver, asked, events, pass: (seconds: number) => (instant += seconds * 1000) }
 }
 
-test('a fact is asked for once until its TTL has passed (RFC 6698 §8.2)', async () => {
+test('a fact is asked for once until its TTL has passed (RFC 6698 §8.2) [R6698-8-a R6698-8.2-a R6698-8.2-b]', async () => {
   const { resolver, asked, pass } = laboratory((now) => facts(60, now))
   await resolver.lookup(mx, 'A')
   pass(59.9)
@@ -78,7 +78,7 @@ test('TTL 0 is not kept', async () => {
   assert.equal(asked.length, 2)
 })
 
-test('a failure is not kept: the next message asks anew', async () => {
+test('a failure is not kept: the next message asks anew [R2308-7.1-a]', async () => {
   let isBroken = true
   const { resolver, asked } = laboratory((now) =>
     isBroken ? { kind: 'failed', cause: 'bogus', detail: '', extendedErrors: [] } : facts(60, now),

@@ -80,7 +80,7 @@ for (const [ad, security] of [
       })
     })
 
-    test('a chain of aliases in any order', () => {
+    test('a chain of aliases in any order [R4035-3.2.3-a]', () => {
       const answer = [
         rr.a('c.example', '192.0.2.1'),
         rr.cname('b.example', 'c.example'),
@@ -96,7 +96,7 @@ for (const [ad, security] of [
       })
     })
 
-    test('NODATA at the end of an alias: the lowest TTL of both', () => {
+    test('NODATA at the end of an alias: the lowest TTL of both [R6698-8.2-b]', () => {
       const parts = {
         flags,
         answer: [rr.cname('a.example', 'b.example', 10)],
@@ -127,7 +127,7 @@ for (const [ad, security] of [
       })
     })
 
-    test('an alias whose target is missing is to be asked on (RFC 7672 §2.1.3)', () => {
+    test('an alias whose target is missing is to be asked on (RFC 7672 §2.1.3) [R7672-2.1.3-a]', () => {
       const parts = { flags, answer: [rr.cname('a.example', 'b.example', 10)] }
       assert.deepEqual(read('a.example', 'A', parts), {
         kind: 'incomplete',
@@ -150,7 +150,7 @@ for (const [ad, security] of [
   })
 }
 
-test('AD over an untrusted channel is worth nothing (RFC 4035 §4.9.3)', () => {
+test('AD over an untrusted channel is worth nothing (RFC 4035 §4.9.3) [R4035-4.6-b R4035-4.9.3-a]', () => {
   const parts = { flags: ANSWERED | FLAG.AD, answer: [rr.a('mx.example', '192.0.2.1')] }
   assert.deepEqual(read('mx.example', 'A', parts, false), {
     kind: 'found',
@@ -172,7 +172,7 @@ test('owners compare without case (RFC 1035 §2.3.3)', () => {
   })
 })
 
-test('TTL 0 is an answer that is not kept', () => {
+test('TTL 0 is an answer that is not kept [R6698-8.2-b]', () => {
   const answer = [rr.tlsa('_25._tcp.mx.example', digest, 0)]
   assert.deepEqual(read('_25._tcp.mx.example', 'TLSA', { answer }), {
     kind: 'found',
@@ -294,7 +294,7 @@ const failures: readonly (readonly [string, Reply, string])[] = [
 ]
 
 for (const [circumstance, parts, wanted] of failures) {
-  test(`a failure, with AD or without: ${circumstance}`, () => {
+  test(`a failure, with AD or without: ${circumstance} [R7672-2.1.1-e]`, () => {
     assert.equal(read('mx.example', 'A', parts), wanted)
     assert.equal(read('mx.example', 'A', { ...parts, flags: ANSWERED | FLAG.AD }), wanted)
   })
@@ -327,7 +327,7 @@ for (const code of [6, 7, 8, 9, 10, 11, 12]) {
 }
 
 for (const code of [0, 3, 5, 15, 22, 23, 49_152]) {
-  test(`SERVFAIL with extended error ${code} is no proof of bogus`, () => {
+  test(`SERVFAIL with extended error ${code} is no proof of bogus [R8914-6-a]`, () => {
     assert.equal(
       read('mx.example', 'A', { rcode: 2, additional: [rr.opt([[code, '']])] }),
       'servfail: SERVFAIL',
@@ -335,7 +335,7 @@ for (const code of [0, 3, 5, 15, 22, 23, 49_152]) {
   })
 }
 
-test('an extended error beside an answer changes nothing (RFC 8914 §6)', () => {
+test('an extended error beside an answer changes nothing (RFC 8914 §6) [R8914-3-a R8914-6-a]', () => {
   const parts = {
     flags: ANSWERED | FLAG.AD,
     answer: [rr.a('mx.example', '192.0.2.1')],

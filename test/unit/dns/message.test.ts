@@ -53,7 +53,7 @@ test('records of the types that matter', () => {
   assert.equal(message.answers[0]?.ttl, 60)
 })
 
-test('RRSIG, NSEC and unknown types between the records do no harm (RFC 4035 §4.9)', () => {
+test('RRSIG, NSEC and unknown types between the records do no harm (RFC 4035 §4.9) [R4035-4.9-a]', () => {
   const noise = [TYPE.RRSIG, TYPE.NSEC, 65_280].map((type) => ({
     owner,
     type,
@@ -65,7 +65,7 @@ test('RRSIG, NSEC and unknown types between the records do no harm (RFC 4035 §4
   assert.equal(message?.answers.length, 1)
 })
 
-test('records of another class do not count', () => {
+test('records of another class do not count [DERIVED-dns-c]', () => {
   const chaos = { ...rr.tlsa(owner, digest), class: 3 }
   assert.deepEqual(parseMessage(reply({ question, answer: [chaos] }))?.answers, [])
 })
@@ -94,13 +94,13 @@ test('an exchange that cannot be held as text is unusable, not damage', () => {
   }
 })
 
-test('the RCODE has twelve bits (RFC 6891 §6.1.3)', () => {
+test('the RCODE has twelve bits (RFC 6891 §6.1.3) [R6891-6.1.3]', () => {
   assert.equal(parseMessage(reply({ question, additional: [rr.opt([], 1)] }))?.rcode, 16)
   assert.equal(parseMessage(reply({ question, rcode: 7, additional: [rr.opt([], 1)] }))?.rcode, 23)
   assert.equal(parseMessage(reply({ question, rcode: 3 }))?.rcode, 3)
 })
 
-test('extended errors: several, with and without NUL, in any message (RFC 8914 §2, §3)', () => {
+test('extended errors: several, with and without NUL, in any message (RFC 8914 §2, §3) [R8914-2-a R8914-3-b R8914-3-c]', () => {
   const errors = [
     [9, 'no DNSKEY\0'],
     [7, ''],
@@ -116,7 +116,7 @@ test('extended errors: several, with and without NUL, in any message (RFC 8914 �
   )
 })
 
-test('extended errors are bounded in number and length', () => {
+test('extended errors are bounded in number and length [R8914-2-a]', () => {
   const errors = Array.from({ length: 100 }, () => [6, 'x'.repeat(500)] as const)
   const found =
     parseMessage(reply({ question, additional: [rr.opt(errors)] }))?.extendedErrors ?? []
@@ -124,7 +124,7 @@ test('extended errors are bounded in number and length', () => {
   assert.ok(found.every(({ text }) => text.length < 220))
 })
 
-test('negative TTL: the lesser of SOA TTL and MINIMUM (RFC 2308 §5)', () => {
+test('negative TTL: the lesser of SOA TTL and MINIMUM (RFC 2308 §5) [R2308-7.1-a]', () => {
   const ttl = (minimum: number, own: number): number | undefined =>
     parseMessage(reply({ question, authority: [rr.soa('example.org', minimum, own)] }))?.soas[0]
       ?.negativeTtl
@@ -133,7 +133,7 @@ test('negative TTL: the lesser of SOA TTL and MINIMUM (RFC 2308 §5)', () => {
   assert.equal(ttl(0xffffffff, 60), 0, 'RFC 2181 §8')
 })
 
-test('a TTL with the top bit set counts as zero (RFC 2181 §8)', () => {
+test('a TTL with the top bit set counts as zero (RFC 2181 §8) [R2181-8-a]', () => {
   const message = parseMessage(reply({ question, answer: [rr.tlsa(owner, digest, 0x80000000)] }))
   assert.equal(message?.answers[0]?.ttl, 0)
 })
@@ -285,7 +285,7 @@ const broken: readonly (readonly [string, Buffer])[] = [
 ]
 
 for (const [circumstance, bytes] of broken) {
-  test(`no message: ${circumstance}`, () => {
+  test(`no message: ${circumstance} [DERIVED-dns-d]`, () => {
     assert.equal(parseMessage(bytes), undefined)
   })
 }
@@ -298,7 +298,7 @@ test('a broken record hides nothing: the good one before it does not count eithe
   assert.equal(parseMessage(bytes), undefined)
 })
 
-test('the longest names in the longest message are refused in a moment', () => {
+test('the longest names in the longest message are refused in a moment [DERIVED-dns-d]', () => {
   const labels = Array.from({ length: 126 }, () => 'a').join('.')
   const small = wireRr({ owner: pointer(12), type: TYPE.A, rdata: Buffer.from([192, 0, 2, 1]) })
   const head = reply({ question: { name: labels, type: TYPE.A } })

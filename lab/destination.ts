@@ -1,0 +1,49 @@
+/**
+ * What does a test need that just wants somewhere to send mail to?
+ *
+ * A row of one domain with one host and one certificate, good in every respect but for
+ * what the test says. Its wanted outcome is not looked at.
+ */
+import { tlsaFor } from './certificates.js'
+import { PLACE } from './rows.js'
+import type { Authority, Row, RowHost } from './rows.js'
+
+export type DestinationOptions = {
+  /** Of the domain and of its host; signed if not given. */
+  readonly place?: string
+  /** right: of the certificate that the host shows; wrong: of another one. */
+  readonly tlsa?: 'right' | 'wrong' | 'none'
+  readonly host?: Partial<RowHost>
+}
+
+export type Destination = { readonly row: Row; readonly domain: string; readonly host: string }
+
+/** The domain `label.place` and its host `mx-label.place`. */
+export async function destination(
+  smtpPort: number,
+  authority: Authority,
+  label: string,
+  { place = PLACE.signed, tlsa = 'right', host: more = {} }: DestinationOptions = {},
+): Promise<Destination> {
+  const domain = `${label}.${place}`
+  const host = `mx-${label}.${place}`
+  const [shown, other] = await Promise.all([authority.issue(host), authority.issue(host)])
+  const published = tlsa === 'wrong' ? other : shown
+  const row: Row = {
+    id: label,
+    domain,
+    policy: 'opportunistic',
+    insecureMx: 'dane',
+    shown: { mx: '', address: '', tlsa: '', certificate: '' },
+    hosts: [{ name: host, chain: { leaf: shown, others: [authority.ca] }, ...more }],
+    records: [
+      `${domain}. MX 10 ${host}.`,
+      `${host}. A @ADDRESS:${host}@`,
+      ...(tlsa === 'none'
+        ? []
+        : [`_${smtpPort}._tcp.${host}. TLSA ${tlsaFor(3, 1, 1, published)}`]),
+    ],
+    wanted: { action: 'fallback' },
+  }
+  return { row, domain, host }
+}

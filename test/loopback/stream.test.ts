@@ -1,0 +1,265 @@
+/** Many queries on one connection, plain and inside TLS, against servers that do their worst. */
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import { describe, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
+import { mint } from '../../lab/certificates.js'
+import { freePort } from '../../lab/child.js'
+import { tcpTo, tlsTo } from '../../src/dns/stream.js'
+import type { Stream } from '../../src/dns/stream.js'
+import type { Exchange } from '../../src/dns/transport.js'
+import { framed } from '../support/dns-server.js'
+import { name } from '../support/names.js'
+
+/** A server that hears whole messages and does what it is told; messages here are two octets, for the id. */
+type Peer = {
+  readonly port: number
+  readonly connections: Socket[]
+  readonly heard: number[]
+  readonly stop: () => Promise<void>
+}
+
+type Behavior = (socket: Socket, id: number, heard: readonly number[]) => void
+
+async function startPeer(behavior: Behavior, server: Server = createServer()): Promise<Peer> {
+  const connections: Socket[] = []
+  const heard: number[] = []
+  const serve = (socket: Socket): void => {
+    connections.push(socket)
+    let received = Buffer.alloc(0)
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk])
+      while (received.length >= 4) {
+        const id = received.readUInt16BE(2)
+        received = received.subarray(4)
+        heard.push(id)
+        behavior(socket, id, heard)
+      }
+    })
+  }
+  server.on(server.listenerCount('tlsClientError') > 0 ? 'secureConnection' : 'connection', serve)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    connections,
+    heard,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of connections) socket.destroy()
+      }),
+  }
+}
+
+const message = (id: number): Buffer => Buffer.from([id >> 8, id & 0xff])
+const answer: Behavior = (socket, id) => socket.write(framed(message(id)))
+
+function ask(stream: Stream, id: number, timeoutMs = 1_000): Promise<Exchange> {
+  return stream.exchange(message(id), (bytes) => bytes.equals(message(id)), timeoutMs)
+}
+
+const word = (exchange: Exchange): string =>
+  exchange.kind === 'reply'
+    ? `reply ${exchange.bytes.readUInt16BE(0)}`
+    : exchange.kind === 'network'
+      ? `network: ${exchange.detail}`
+      : exchange.kind
+
+/** Runs with a peer and a stream to it, both gone afterwards. */
+async function withPeer(
+  behavior: Behavior,
+  work: (stream: Stream, peer: Peer) => Promise<void>,
+): Promise<void> {
+  const peer = await startPeer(behavior)
+  const stream = tcpTo({ address: '127.0.0.1', port: peer.port })
+  try {
+    await work(stream, peer)
+  } finally {
+    stream.close()
+    await peer.stop()
+  }
+}
+
+describe('one connection (RFC 7766)', () => {
+  test('a hundred queries at once, answered in reverse (RFC 7766 §6.2.1.1, §7)', async () => {
+    const reversed: Behavior = (socket, _, heard) => {
+      if (heard.length === 100) for (const id of heard.toReversed()) answer(socket, id, heard)
+    }
+    await withPeer(reversed, async (stream, peer) => {
+      const ids = Array.from({ length: 100 }, (_, id) => id)
+      const words = (await Promise.all(ids.map((id) => ask(stream, id)))).map(word)
+      assert.deepEqual(
+        words,
+        ids.map((id) => `reply ${id}`),
+      )
+      assert.equal(peer.connections.length, 1)
+    })
+  })
+
+  test('replies octet by octet, and many in one segment', async () => {
+    const choppy: Behavior = (socket, id, heard) => {
+      if (id < 3) for (const octet of framed(message(id))) socket.write(Buffer.from([octet]))
+      else if (heard.length === 10) {
+        socket.write(Buffer.concat(heard.slice(3).map((each) => framed(message(each)))))
+      }
+    }
+    await withPeer(choppy, async (stream) => {
+      const ids = Array.from({ length: 10 }, (_, id) => id)
+      const words = (await Promise.all(ids.map((id) => ask(stream, id)))).map(word)
+      assert.deepEqual(
+        words,
+        ids.map((id) => `reply ${id}`),
+      )
+    })
+  })
+
+  test('what answers nobody is passed over', async () => {
+    const noisy: Behavior = (socket, id) => {
+      socket.write(framed(Buffer.alloc(0)))
+      socket.write(framed(Buffer.alloc(65_535, 7)))
+      socket.write(framed(message(id ^ 0xff)))
+      socket.write(framed(message(id)))
+    }
+    await withPeer(noisy, async (stream) => {
+      assert.equal(word(await ask(stream, 5)), 'reply 5')
+    })
+  })
+
+  test('used again for the next query', async () => {
+    await withPeer(answer, async (stream, peer) => {
+      for (const id of [1, 2, 3]) assert.equal(word(await ask(stream, id)), `reply ${id}`)
+      assert.equal(peer.connections.length, 1)
+    })
+  })
+})
+
+describe('connections that end', () => {
+  test('the server closes when it has answered: another is opened', async () => {
+    const tired: Behavior = (socket, id) => socket.end(framed(message(id)))
+    await withPeer(tired, async (stream, peer) => {
+      for (const id of [1, 2, 3]) assert.equal(word(await ask(stream, id)), `reply ${id}`)
+      assert.equal(peer.connections.length, 3)
+    })
+  })
+
+  test('closed with a query underway: asked once more on another (RFC 7766 §6.2.4)', async () => {
+    const fickle: Behavior = (socket, id, heard) => {
+      if (heard.filter((each) => each === id).length === 1 && id > 1) socket.destroy()
+      else answer(socket, id, heard)
+    }
+    await withPeer(fickle, async (stream, peer) => {
+      assert.equal(word(await ask(stream, 1)), 'reply 1')
+      assert.equal(word(await ask(stream, 2)), 'reply 2')
+      assert.deepEqual(peer.heard, [1, 2, 2])
+    })
+  })
+
+  test('closed again and again: a failure, not for ever', async () => {
+    const hostile: Behavior = (socket, id, heard) => {
+      if (id === 1) answer(socket, id, heard)
+      else socket.destroy()
+    }
+    await withPeer(hostile, async (stream, peer) => {
+      await ask(stream, 1)
+      assert.match(word(await ask(stream, 2)), /^network: /)
+      assert.deepEqual(peer.heard, [1, 2, 2])
+    })
+  })
+
+  test('a server that answers nothing and closes: a failure at once', async () => {
+    await withPeer(
+      (socket) => socket.destroy(),
+      async (stream, peer) => {
+        assert.ok(word(await ask(stream, 1)).startsWith('network: connection closed'))
+        assert.equal(peer.connections.length, 1)
+      },
+    )
+  })
+
+  test('a server that has fallen silent: a timeout, and another connection', async () => {
+    const once: Behavior = (socket, id, heard) => {
+      if (id !== 2) answer(socket, id, heard)
+    }
+    await withPeer(once, async (stream, peer) => {
+      assert.equal(word(await ask(stream, 1)), 'reply 1')
+      assert.equal(word(await ask(stream, 2, 100)), 'timeout')
+      assert.equal(word(await ask(stream, 2, 100)), 'timeout')
+      assert.equal(word(await ask(stream, 3)), 'reply 3')
+      assert.ok(peer.connections.length >= 2)
+    })
+  })
+
+  test('nobody listens', async () => {
+    const stream = tcpTo({ address: '127.0.0.1', port: await freePort() })
+    assert.match(word(await ask(stream, 1)), /^network: .*ECONNREFUSED/)
+  })
+
+  test('closed by us: what is underway comes to its end, then no socket is left', async () => {
+    const slow: Behavior = (socket, id, heard) => {
+      setTimeout(() => answer(socket, id, heard), 50)
+    }
+    await withPeer(slow, async (stream) => {
+      const asking = ask(stream, 1)
+      stream.close()
+      assert.equal(word(await asking), 'reply 1')
+    })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.deepEqual(
+      process.getActiveResourcesInfo().filter((kind) => kind.includes('TCP')),
+      [],
+    )
+  })
+})
+
+describe('DNS over TLS (RFC 7858, RFC 8310 §8.1)', () => {
+  async function over(
+    certificateName: string,
+    { trusted = true, tlsOptions = {} }: { trusted?: boolean; tlsOptions?: object } = {},
+  ): Promise<string> {
+    const ca = await mint({ subject: 'CN=ca', isCa: true })
+    const leaf = await mint({
+      subject: 'CN=resolver',
+      names: [certificateName],
+      issuer: ca,
+      notBefore: new Date(Date.now() - 86_400_000),
+      notAfter: new Date(Date.now() + 86_400_000),
+    })
+    const server = createTlsServer({ key: leaf.keyPem, cert: leaf.pem, ...tlsOptions })
+    server.on('tlsClientError', () => undefined)
+    const peer = await startPeer(answer, server)
+    const address = { address: '127.0.0.1', port: peer.port, tlsName: name('dns.example') }
+    const stream = tlsTo(address, trusted ? ca.pem : undefined)
+    try {
+      return word(await ask(stream, 1))
+    } finally {
+      stream.close()
+      await peer.stop()
+    }
+  }
+
+  test('a certificate for the name', async () => {
+    assert.equal(await over('dns.example'), 'reply 1')
+  })
+  test('a certificate for another name is a failure that names both', async () => {
+    assert.match(await over('evil.example'), /^network: .*dns\.example.*evil\.example/)
+  })
+  test('a certificate of an authority that nobody trusts', async () => {
+    assert.match(
+      await over('dns.example', { trusted: false }),
+      /^network: .*(issuer|signed|verify)/,
+    )
+  })
+  test('TLS 1.1 (RFC 8996)', async () => {
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }
+    assert.match(await over('dns.example', { tlsOptions: old }), /^network: /)
+  })
+  test('a server that speaks no TLS', async () => {
+    const peer = await startPeer((socket) => socket.write('what?'))
+    const address = { address: '127.0.0.1', port: peer.port, tlsName: name('dns.example') }
+    assert.match(word(await ask(tlsTo(address, undefined), 1, 500)), /^(network|timeout)/)
+    await peer.stop()
+  })
+})
