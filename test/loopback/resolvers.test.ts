@@ -127,11 +127,15 @@ describe('what a resolver is worth', () => {
       const lookup = await resolver.lookup(name(`good.${PLACE.signed}`), 'MX')
       assert.equal(text(lookup), 'secure found')
       assert.deepEqual(
-        events.filter(({ kind }) => kind === 'resolver').map(said),
+        // Both are probed at once, and either may be the first to answer.
+        events
+          .filter(({ kind }) => kind === 'resolver')
+          .map(said)
+          .sort(),
         [
           `127.0.0.1:${plain.port} not-validating: no AD bit on the answer for .`,
           `127.0.0.1:${laboratory.names.unboundPort} validating`,
-        ].sort((a, b) => Number(b.includes('not')) - Number(a.includes('not'))),
+        ].sort(),
       )
       assert.ok(
         events.every((event) => event.kind !== 'query' || !event.server.endsWith(`:${plain.port}`)),
