@@ -156,6 +156,7 @@ export default tseslint.config(
   ...['discover', 'verify', 'session', 'cache', 'dns'].map((folder) =>
     arrow([`src/${folder}/**`], { folders: othersThan(folder) }),
   ),
+  arrow(['src/cache/redis-client.ts'], { folders: othersThan('cache'), effects: true }),
   arrow(['src/dns/datagram.ts', 'src/dns/stream.ts'], {
     folders: othersThan('dns'),
     effects: true,

@@ -28,6 +28,8 @@ export type HarakaOptions = {
   /** Plugins of the test's own, by file name without `.js`. */
   readonly ownPlugins?: Readonly<Record<string, string>>
   readonly logLevel?: 'INFO' | 'DEBUG' | 'PROTOCOL'
+  /** Processes that deliver; 0: the one that listens, alone. */
+  readonly workers?: number
   /** The folder of another Haraka package, and of the plugin's installation. */
   readonly harakaPackage?: string
   readonly nodeModules?: string
@@ -140,7 +142,7 @@ async function writeConfig(options: HarakaOptions, port: number): Promise<void> 
   const nodeModules = options.nodeModules ?? path.join(ROOT, 'build/relay/node_modules')
   await symlink(nodeModules, path.join(folder, 'node_modules'))
   const files: Record<string, string> = {
-    'smtp.ini': `listen=127.0.0.1:${port}\nnodes=0\n`,
+    'smtp.ini': `listen=127.0.0.1:${port}\nnodes=${options.workers ?? 0}\n`,
     me: 'relay.example',
     plugins: ['relay', ...(options.plugins ?? ['dane'])].join('\n'),
     'relay.ini': '[relay]\nacl=true\n',
@@ -160,7 +162,8 @@ async function writeConfig(options: HarakaOptions, port: number): Promise<void> 
 
 /** dane.ini of a test with the laboratory's resolver and port, unless the test says otherwise. */
 export function withLaboratory(daneIni: string, unboundPort: number, smtpPort: number): string {
-  const port = /^port\s*=/m.test(daneIni) ? '' : `port = ${smtpPort}\n`
+  const [top = ''] = daneIni.split(/^\[/m)
+  const port = /^port\s*=/m.test(top) ? '' : `port = ${smtpPort}\n`
   const resolver = /^\[resolver\]/m.test(daneIni)
     ? ''
     : `\n[resolver]\nserver[] = 127.0.0.1:${unboundPort}\n`

@@ -38,6 +38,8 @@ export type UnboundOptions = {
   readonly isPlain?: boolean
   /** Gives no reasons with its SERVFAILs (RFC 8914). */
   readonly isTaciturn?: boolean
+  /** Notes every question; see `questionsAt`. */
+  readonly isNoting?: boolean
   /** More lines of its `server:` section. */
   readonly more?: readonly string[]
 }
@@ -102,7 +104,7 @@ ${zones.join('\n')}
 `,
   )
   const child = startChild('nsd', ['-d', '-c', config])
-  await until('NSD', () => answers(port, 'A', 'ns.root'), { child })
+  await until('NSD', () => answers(port, 'A', READY_NAME), { child })
   return child
 }
 
@@ -111,7 +113,7 @@ async function startUnbound(
   port: number,
   nsdPort: number,
   { served, trustAnchorFile }: ZoneFiles,
-  { isPlain = false, isTaciturn = false, more = [] }: UnboundOptions,
+  { isPlain = false, isTaciturn = false, isNoting = false, more = [] }: UnboundOptions,
 ): Promise<Child> {
   const config = path.join(folder, `unbound-${port}.conf`)
   const stubs = served.map(
@@ -135,6 +137,7 @@ async function startUnbound(
   trust-anchor-file: "${trustAnchorFile}"
   module-config: "${isPlain ? 'iterator' : 'validator iterator'}"
   do-not-query-localhost: no
+  log-queries: ${isNoting ? 'yes' : 'no'}
   ede: ${isTaciturn ? 'no' : 'yes'}
   target-fetch-policy: "0 0 0 0 0"
   # Broken zones are asked for again and again on purpose.
@@ -151,8 +154,16 @@ remote-control:
 `,
   )
   const child = startChild('unbound', ['-d', '-c', config])
-  await until('Unbound', () => answers(port, 'A', 'ns.root'), { child })
+  await until('Unbound', () => answers(port, 'A', READY_NAME), { child })
   return child
+}
+
+/** What an Unbound that notes its questions was asked, as `TYPE name`, but for probes and ours. */
+export function questionsAt(unbound: Child): readonly string[] {
+  const lines = unbound.output().matchAll(/info: 127\.0\.0\.1 (\S+)\. (\S+) IN$/gm)
+  return Array.from(lines, ([, owner = '', type = '']) => `${type} ${owner.toLowerCase()}`).filter(
+    (question) => !question.startsWith('SOA ') && question !== `A ${READY_NAME}`,
+  )
 }
 
 export function stubOn(port: number): Resolver {
@@ -161,6 +172,9 @@ export function stubOn(port: number): Resolver {
   const { lookup } = openMember(server, resolver, () => undefined)
   return { lookup: (name, type) => lookup(name, type, Date.now() + resolver.timeoutMs) }
 }
+
+/** Asked for to see whether a name server answers. */
+const READY_NAME = 'ns.root'
 
 async function answers(port: number, type: RecordType, text: string): Promise<boolean> {
   const name = parseDomainName(text)

@@ -2,28 +2,35 @@
  * How do the parts fit together?
  *
  * Settings in, a running resolver out. The only file that knows that a cache wraps a
- * pool of stubs, that a stub has sockets, and what the time is.
+ * pool of stubs, that a stub has sockets, that others may share the cache, and what
+ * the time is.
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { createCachingResolver } from './cache/caching-resolver.js'
 import { createMemoryStore } from './cache/memory-store.js'
+import { openRedis } from './cache/redis-client.js'
+import type { RedisClient } from './cache/redis-client.js'
+import { createRedisStore } from './cache/redis-store.js'
+import type { RedisStore } from './cache/redis-store.js'
+import { NO_SHARED_STORE } from './cache/shared-store.js'
 import { createAsk } from './dns/ask.js'
+import { udpTo } from './dns/datagram.js'
 import { createPool } from './dns/pool.js'
 import type { Member } from './dns/pool.js'
 import { prove } from './dns/probe.js'
-import { createStub } from './dns/stub.js'
 import { tcpTo, tlsTo } from './dns/stream.js'
-import { udpTo } from './dns/datagram.js'
-import type { LookupObserver, Resolver } from './lookup.js'
+import { createStub } from './dns/stub.js'
+import type { CachedResolver, LookupObserver } from './lookup.js'
 import { SettingsError } from './option-reader.js'
+import type { RedisSettings } from './redis-settings.js'
 import { isTrustedChannel, serverText } from './server-address.js'
 import type { ResolverAddress } from './server-address.js'
 import type { ResolverSettings, Settings } from './settings.js'
 import { errorText } from './text.js'
 
-export type RunningResolver = Resolver & {
+export type RunningResolver = CachedResolver & {
   /** Ends probes and idle connections; lookups that are underway come to their end. */
   readonly close: () => void
 }
@@ -32,7 +39,8 @@ export type RunningResolver = Resolver & {
 export function assembleResolver(settings: Settings, observe: LookupObserver): RunningResolver {
   const { servers, timeoutMs, probe } = settings.resolver
   const members = servers.map((server) => openMember(server, settings.resolver, observe))
-  const pool = createPool({
+  const shared = settings.redis && openSharedStore(settings.redis, settings, observe)
+  const inner = createPool({
     members,
     timeoutMs,
     probeIntervalMs: probe.intervalMs,
@@ -41,11 +49,26 @@ export function assembleResolver(settings: Settings, observe: LookupObserver): R
     random: Math.random,
     observe,
   })
-  const store = createMemoryStore(settings.cache.entries)
+  const memory = createMemoryStore(settings.cache.entries)
+  const stopWatching =
+    shared &&
+    watchEpoch(shared.store, () => {
+      memory.clear()
+    })
   return {
-    ...createCachingResolver({ inner: pool, store, now, observe }),
+    ...createCachingResolver({
+      inner,
+      memory,
+      shared: shared?.store ?? NO_SHARED_STORE,
+      ...settings.cache,
+      now,
+      random: Math.random,
+      observe,
+    }),
     close() {
-      pool.close()
+      inner.close()
+      stopWatching?.()
+      shared?.client.close()
       for (const { close } of members) close()
     },
   }
@@ -58,7 +81,7 @@ export function openMember(
   observe: LookupObserver,
 ): Member & { readonly close: () => void } {
   const stream =
-    server.tlsName === undefined ? tcpTo(server) : tlsTo(server, caFile && readCa(caFile))
+    server.tlsName === undefined ? tcpTo(server) : tlsTo(server, readCa('resolver', caFile))
   const ask = createAsk({
     server: serverText(server),
     udp: server.tlsName === undefined ? udpTo(server) : undefined,
@@ -79,23 +102,82 @@ export function openMember(
   }
 }
 
+/** The store that others share, and the client under it. */
+export function openSharedStore(
+  redis: RedisSettings,
+  { resolver, cache }: Pick<Settings, 'resolver' | 'cache'>,
+  observe: LookupObserver,
+): { readonly store: RedisStore; readonly client: RedisClient } {
+  const client = openRedis(redis, readCa('redis', redis.caFile), (fault) => {
+    store.noteConnection(fault)
+  })
+  const store = createRedisStore({
+    commands: client,
+    started: client.started,
+    prefix: redis.prefix,
+    secret: redis.key,
+    timeoutMs: redis.timeoutMs,
+    patienceMs: Math.min(resolver.timeoutMs, PATIENCE_MS),
+    maxTtlMs: cache.maxTtlMs,
+    now,
+    schedule,
+    observe,
+  })
+  return { store, client }
+}
+
+/** What somebody has purged from Redis is not to live on in here. */
+function watchEpoch(store: RedisStore, forget: () => void): () => void {
+  let known: string | undefined
+  const look = (): void => {
+    store
+      .epoch()
+      .then((epoch) => {
+        if (epoch === undefined) return
+        if (known !== undefined && epoch !== known) forget()
+        known = epoch
+      })
+      .catch(() => {
+        // It does not reject; and if it did, the next look would do.
+      })
+  }
+  const timer = setInterval(look, EPOCH_MS).unref()
+  return () => {
+    clearInterval(timer)
+  }
+}
+
 /** A clock that is set back must not lengthen the life of a fact, nor a machine that slept. */
 function now(): number {
   return Math.max(Date.now(), performance.timeOrigin + performance.now())
 }
 
-/** A timer that does not keep the process alive. */
+/**
+ * A timer that does not keep the process alive. Where the process was too busy to be in
+ * time, what has arrived meanwhile is heard first: the other side was not late.
+ */
 function schedule(milliseconds: number, action: () => void): () => void {
-  const timer = setTimeout(action, milliseconds).unref()
+  let immediate: NodeJS.Immediate | undefined
+  const timer = setTimeout(() => {
+    immediate = setImmediate(action)
+  }, milliseconds).unref()
   return () => {
     clearTimeout(timer)
+    clearImmediate(immediate)
   }
 }
 
-function readCa(file: string): string {
+function readCa(section: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new SettingsError(`[resolver] ca_file = ${file}: ${errorText(error)}`)
+    throw new SettingsError(`[${section}] ca_file = ${file}: ${errorText(error)}`)
   }
 }
+
+/** Longer than that nobody waits for what another process is about to find out. */
+const PATIENCE_MS = 2_000
+
+/** How soon a purge is noticed; also how soon a Redis that is back is, without any mail. */
+const EPOCH_MS = 5_000

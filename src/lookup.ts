@@ -19,7 +19,23 @@ import type { TlsaRecord } from './tlsa.js'
 export type Security = 'secure' | 'insecure'
 
 /** The record types that DANE for SMTP asks for. */
-export type RecordType = 'MX' | 'A' | 'AAAA' | 'CNAME' | 'TLSA'
+export const RECORD_TYPES = ['MX', 'A', 'AAAA', 'CNAME', 'TLSA'] as const
+export type RecordType = (typeof RECORD_TYPES)[number]
+
+/**
+ * Records of one type at one name. More TLSA or MX records than these are nobody's
+ * configuration but somebody's attempt to keep a relay busy.
+ */
+export const MAX_RECORDS: Readonly<Record<RecordType, number>> = {
+  MX: 256,
+  A: 512,
+  AAAA: 512,
+  CNAME: 1,
+  TLSA: 64,
+}
+
+/** Aliases followed in one lookup; BIND and Unbound stop at 16 and 11. */
+export const MAX_ALIASES = 16
 
 export type MxRecord = {
   readonly type: 'MX'
@@ -82,12 +98,21 @@ export type Failed = {
   readonly extendedErrors: readonly ExtendedError[]
 }
 
-export type Lookup = Found | Absent | Failed
+/** What may be remembered until it expires. */
+export type Fact = Found | Absent
 
-/** Something that can be asked: a stub, a cache around one, a fake made of data. */
+export type Lookup = Fact | Failed
+
+/** Something that can be asked: a pool of stubs, a cache around one, a fake made of data. */
 export type Resolver = {
   /** Never rejects for what the network does: that is a `Failed`. */
   lookup(name: DomainName, type: RecordType): Promise<Lookup>
+}
+
+/** A resolver that remembers, and can be told to ask again. */
+export type CachedResolver = Resolver & {
+  /** As `lookup`, past everything that is remembered, unless it was asked a moment ago. */
+  refresh(name: DomainName, type: RecordType): Promise<Lookup>
 }
 
 /** Hears of every question that left the process, what came back, and what resolvers are worth; for the log. */
@@ -111,7 +136,16 @@ export type LookupEvent =
       readonly kind: 'cached'
       readonly name: DomainName
       readonly type: RecordType
-      readonly lookup: Found | Absent
+      readonly lookup: Fact
+    }
+  /** A fact was known: to this process, or to those it shares a cache with. */
+  | { readonly kind: 'hit'; readonly layer: 'process' | 'redis' }
+  /** The shared cache is lost for reading or writing, or it is there again. */
+  | {
+      readonly kind: 'redis'
+      readonly what: 'read' | 'write'
+      /** Why it is lost; undefined: it is there again. */
+      readonly fault: string | undefined
     }
   /** A resolver has shown something new of itself. */
   | {

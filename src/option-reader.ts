@@ -39,7 +39,12 @@ export class OptionReader {
   }
 
   isOn(section: string, key: string, fallback: boolean): boolean {
-    return this.oneOf(section, key, YES_OR_NO, fallback ? 'yes' : 'no') === 'yes'
+    return YES.has(this.oneOf(section, key, YES_OR_NO, fallback ? 'yes' : 'no'))
+  }
+
+  /** Whether anything stands in the section. To be asked before its options are taken. */
+  has(section: string): boolean {
+    return [...this.left].some((entry) => entry.section === section)
   }
 
   integer(section: string, key: string, least: number, most: number, fallback: number): number {
@@ -109,10 +114,16 @@ export class OptionReader {
 
   complaint({ section, key, isList, value, line }: IniEntry, wanted: string): SettingsError {
     const option = `${section === '' ? '' : `[${section}] `}${key}${isList ? '[]' : ''}`
+    const shown = SECRET.test(key) ? '(not shown)' : value
     const hint = /\s[;#]/.test(value) ? ' (comments stand on lines of their own)' : ''
     return new SettingsError(
-      `${this.source} line ${line}: ${option} = ${value}: expected ${wanted}${hint}`,
+      `${this.source} line ${line}: ${option} = ${shown}: expected ${wanted}${hint}`,
     )
+  }
+
+  /** Options that are good each by itself, and do not go together. */
+  fault(text: string): SettingsError {
+    return new SettingsError(`${this.source}: ${text}`)
   }
 
   private parse<T>(entry: IniEntry, wanted: string, parse: (value: string) => T | undefined): T {
@@ -142,5 +153,8 @@ function timeText(milliseconds: number): string {
   return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`
 }
 
-const YES_OR_NO = ['yes', 'no'] as const
+const YES_OR_NO = ['yes', 'no', 'true', 'false', 'on', 'off'] as const
+const YES: ReadonlySet<string> = new Set(['yes', 'true', 'on'])
+/** What no log may hold. */
+const SECRET = /^(url|key|.*password)$/
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }

@@ -65,6 +65,11 @@ export function lookupReason<T extends 'mx' | 'address' | 'tlsa'>(
   return cause === 'bogus' ? `${what}-bogus` : `${what}-lookup-failed`
 }
 
+/** Whether a reason is that DNS does not have something, which it may have by now. */
+export function isAbsence(reason: Reason): boolean {
+  return reason === 'no-address' || TABLE[reason].rank === RANK.absent
+}
+
 /** What a reason says to a person who knows mail but not this program. */
 export function phraseOf(reason: Reason): string {
   return TABLE[reason].phrase

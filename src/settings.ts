@@ -14,6 +14,8 @@ import type { DomainName } from './name.js'
 import { OptionReader } from './option-reader.js'
 import { INSECURE_MX, POLICIES } from './policy.js'
 import type { InsecureMx, Policy } from './policy.js'
+import { readRedis } from './redis-settings.js'
+import type { RedisDefaults, RedisSettings } from './redis-settings.js'
 import { isTrustedChannel, parseResolverAddress } from './server-address.js'
 import type { ResolverAddress } from './server-address.js'
 
@@ -58,11 +60,29 @@ export type Settings = {
   /** By `ruleKey`. */
   readonly domains: ReadonlyMap<string, DomainRule>
   readonly resolver: ResolverSettings
-  readonly cache: { readonly entries: number }
+  readonly cache: CacheSettings
+  /** Undefined: facts stay in the process. */
+  readonly redis: RedisSettings | undefined
 }
 
-/** @param source how messages name the file */
-export function parseSettings(text: string, source = 'dane.ini'): Settings {
+export type CacheSettings = {
+  /** Facts held in the process. */
+  readonly entries: number
+  /** Facts that live shorter are not kept, in milliseconds. */
+  readonly minTtlMs: number
+  /** No fact is kept longer, in milliseconds. */
+  readonly maxTtlMs: number
+}
+
+/**
+ * @param source how messages name the file
+ * @param redisDefaults what Haraka's redis.ini says
+ */
+export function parseSettings(
+  text: string,
+  source = 'dane.ini',
+  redisDefaults: RedisDefaults = {},
+): Settings {
   const reader = new OptionReader(text, source)
   const settings: Settings = {
     policy: reader.oneOf('', 'policy', POLICIES, 'opportunistic'),
@@ -71,7 +91,12 @@ export function parseSettings(text: string, source = 'dane.ini'): Settings {
     port: reader.integer('', 'port', 1, 65535, 25),
     domains: readDomains(reader),
     resolver: readResolver(reader),
-    cache: { entries: reader.integer('cache', 'entries', 100, 10_000_000, 20_000) },
+    cache: {
+      entries: reader.integer('cache', 'entries', 100, 10_000_000, 20_000),
+      minTtlMs: reader.duration('cache', 'min_ttl', 0, 60_000, 1_000),
+      maxTtlMs: reader.duration('cache', 'max_ttl', 60_000, 86_400_000, 86_400_000),
+    },
+    redis: readRedis(reader, redisDefaults),
   }
   reader.refuseTheRest()
   return Object.freeze(settings)

@@ -2,40 +2,50 @@
  * Which facts does this process remember?
  *
  * A store of `Lookup`s that are facts, bounded in number and size, least recently used
- * out first. An
- * entry is gone at its expiry, judged by the instant the caller gives; no timers.
- * Failures cannot be put here: the type has no room for them.
+ * out first. An entry is gone at its expiry, judged by the instant the caller gives; no
+ * timers. Failures cannot be put here: the type has no room for them.
  */
 import { LRUCache } from 'lru-cache'
-import type { Absent, Found, RecordType } from '../lookup.js'
+import type { Fact, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
 
-/** What may be remembered. */
-export type Fact = Found | Absent
+/** A fact, and what its keeper has to know of it. */
+export type Held = {
+  readonly fact: Fact
+  /** When DNS said so to this very process, in milliseconds since the epoch; 0: somebody else was told. */
+  readonly askedAt: number
+  /** From when on it is worth asking again before it expires. */
+  renewAt: number
+}
 
-export type Store = {
-  /** The fact, if one is held that outlives `now` (milliseconds since the epoch). */
-  get(name: DomainName, type: RecordType, now: number): Fact | undefined
-  put(name: DomainName, type: RecordType, fact: Fact): void
+export type MemoryStore = {
+  /** What is held and outlives `now` (milliseconds since the epoch). */
+  get(name: DomainName, type: RecordType, now: number): Held | undefined
+  put(name: DomainName, type: RecordType, held: Held): void
+  /** Forgets everything. */
+  clear(): void
 }
 
 /** @param most entries held, at least 1, if they are of usual size; together they take about `most` kB */
-export function createMemoryStore(most: number): Store {
-  const entries = new LRUCache<string, Fact>({
+export function createMemoryStore(most: number): MemoryStore {
+  const entries = new LRUCache<string, Held>({
     max: most,
     maxSize: most * 1024,
-    sizeCalculation: octetsOf,
+    sizeCalculation: ({ fact }) => octetsOf(fact),
   })
   return {
     get(name, type, now) {
       const key = keyOf(name, type)
-      const fact = entries.get(key)
-      if (fact === undefined || fact.expiresAt > now) return fact
+      const held = entries.get(key)
+      if (held === undefined || held.fact.expiresAt > now) return held
       entries.delete(key)
       return undefined
     },
-    put(name, type, fact) {
-      entries.set(keyOf(name, type), fact)
+    put(name, type, held) {
+      entries.set(keyOf(name, type), held)
+    },
+    clear() {
+      entries.clear()
     },
   }
 }

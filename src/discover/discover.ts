@@ -15,6 +15,7 @@ import type {
   EnforcedPolicy,
   HostFacts,
   HostPlan,
+  HostPolicy,
   InsecureMx,
   Route,
 } from '../policy.js'
@@ -70,6 +71,19 @@ export async function discoverRelay(
   return { route, host: await discoverHostPlan(resolver, route, host, options) }
 }
 
+/**
+ * What DANE demands of a host by its TLSA records alone asked anew: the rest of what is
+ * known of it stays.
+ */
+export async function rediscoverTlsa(
+  resolver: Resolver,
+  route: Route,
+  { facts }: HostPlan,
+  options: DiscoverOptions,
+): Promise<HostPolicy> {
+  return (await decideHost(resolver, route, facts, options)).policy
+}
+
 async function discoverHostPlan(
   resolver: Resolver,
   route: Route,
@@ -81,15 +95,24 @@ async function discoverHostPlan(
       ? { kind: 'literal', addresses: [exchange] }
       : await discoverHost(resolver, exchange)
   const addresses = 'addresses' in facts ? facts.addresses : []
-  const host = { exchange, preference, addresses, facts }
-  const known = { ...options, route, host: facts }
+  const decided = await decideHost(resolver, route, facts, options)
+  return { exchange, preference, addresses, facts, ...decided }
+}
 
+/** Asks for TLSA records where the decision hangs on them. */
+async function decideHost(
+  resolver: Resolver,
+  route: Route,
+  facts: HostFacts,
+  options: DiscoverOptions,
+): Promise<Pick<HostPlan, 'policy' | 'tlsa'>> {
+  const known = { ...options, route, host: facts }
   const first = decide({ ...known, tlsa: undefined })
-  if (first !== 'ask-tlsa') return { ...host, policy: first, tlsa: undefined }
+  if (first !== 'ask-tlsa') return { policy: first, tlsa: undefined }
 
   const bases = facts.kind === 'reachable' ? facts.tlsaBases : []
   const tlsa = await discoverTlsa(resolver, options.port, bases)
   const policy = decide({ ...known, tlsa })
   if (policy === 'ask-tlsa') throw new Error('decide asked for TLSA records that it was given')
-  return { ...host, policy, tlsa }
+  return { policy, tlsa }
 }

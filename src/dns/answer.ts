@@ -9,6 +9,7 @@
  * from a message that holds the type after all; any other RCODE is a failure (RFC 7672 §2.1.1). The lowest TTL on
  * the way bounds the answer. Pure.
  */
+import { MAX_ALIASES, MAX_RECORDS } from '../lookup.js'
 import type { Absent, Failed, FailureCause, Found, RecordType, Security } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import { TYPE } from './message.js'
@@ -49,7 +50,7 @@ export function readAnswer(
 
   if (rrset.length > 0) {
     if (message.rcode === NXDOMAIN) return failure('malformed', 'NXDOMAIN with records', message)
-    if (rrset.length > MOST[type]) {
+    if (rrset.length > MAX_RECORDS[type]) {
       return failure('malformed', `${rrset.length} records of type ${type}`, message)
     }
     const expiresAt = expiry(now, ttls)
@@ -78,21 +79,6 @@ export function readAnswer(
   const expiresAt = expiry(now, [...ttls, soa?.negativeTtl ?? 0])
   const reason = message.rcode === NXDOMAIN ? 'nxdomain' : 'nodata'
   return { kind: 'absent', reason, security, canonicalName, aliases, expiresAt }
-}
-
-/** Aliases followed in one lookup; BIND and Unbound stop at 16 and 11. */
-export const MAX_ALIASES = 16
-
-/**
- * Records of one type at one name. More TLSA or MX records than these are nobody's
- * configuration but somebody's attempt to keep a relay busy.
- */
-const MOST: Readonly<Record<RecordType, number>> = {
-  MX: 256,
-  A: 512,
-  AAAA: 512,
-  CNAME: 1,
-  TLSA: 64,
 }
 
 /** Records kept of one answer; addresses beyond these would never be tried. */

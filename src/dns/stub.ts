@@ -9,9 +9,10 @@
  *
  * All of one lookup ends by its deadline. Given a way to ask, and the clock.
  */
+import { MAX_ALIASES } from '../lookup.js'
 import type { Failed, Lookup, LookupObserver, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
-import { MAX_ALIASES, NOERROR, NXDOMAIN, readAnswer } from './answer.js'
+import { NOERROR, NXDOMAIN, readAnswer } from './answer.js'
 import type { Incomplete } from './answer.js'
 import { failed } from './ask.js'
 import type { Ask } from './ask.js'

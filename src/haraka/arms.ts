@@ -12,19 +12,14 @@
  */
 import { types } from 'node:util'
 import { errorText } from '../text.js'
-import type { Verdict } from '../verdict.js'
-import { verify, verifyNothing } from '../verify/verify.js'
 import { Attempt } from './attempt.js'
 import type { Environment } from './attempt.js'
 import { createAudit } from './audit.js'
 import type { Audit } from './audit.js'
-import { candidateOf, isGated, mark } from './candidate.js'
-import type { GatedCandidate } from './candidate.js'
+import { candidateOf, mark } from './candidate.js'
 import type { Decision } from './delivery.js'
-import { openGate } from './gate.js'
-import type { PassedAs } from './gate.js'
-import type { Hmail, Mx, Next, Socket } from './host.js'
-import { logSuccess } from './log.js'
+import { keepGate } from './gatekeeper.js'
+import type { Hmail, Next, Socket } from './host.js'
 import { senderText } from './outcome.js'
 
 export type Arms = {
@@ -221,7 +216,7 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
     try {
       if (attempt.isPassive) return original.get_force_tls(mx)
       const candidate = candidateOf(mx, attempt)
-      if (candidate === undefined || isGated(candidate)) return true
+      if (candidate === undefined || candidate.gate !== undefined) return true
       // docs/Outbound.md promises todo.force_tls; Haraka 3.0.4 and later forget it.
       return Boolean(hmail.todo.force_tls) || original.get_force_tls(mx)
     } catch (error) {
@@ -244,42 +239,29 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
         return
       }
       try {
-        if (isGated(candidate)) passGate(attempt, candidate, mx, host, port, socket)
-        else original.try_deliver_host_on_socket(mx, host, port, socket)
+        if (candidate.gate === undefined) {
+          original.try_deliver_host_on_socket(mx, host, port, socket)
+          return
+        }
+        const settle = keepGate(
+          env,
+          attempt,
+          candidate.gate,
+          `${host} port ${port}`,
+          socket,
+          () => {
+            // Haraka's force_tls wants PKIX as well, which only the operator's own list may ask for here.
+            hmail.force_tls = original.get_force_tls(mx)
+          },
+        )
+        hmail.force_tls = true
+        original.try_deliver_host_on_socket(mx, host, port, socket)
+        settle()
       } catch (error) {
         abandon(socket)
         throw error
       }
     })
-  }
-
-  function passGate(
-    attempt: Attempt,
-    candidate: GatedCandidate,
-    mx: Mx,
-    host: string,
-    port: number,
-    socket: Socket,
-  ): void {
-    const { policy, route } = candidate
-    const domain = route?.security === 'secure' ? route.nextHop : undefined
-    const settle = openGate(socket, {
-      tlsaBase: policy.tlsaBase,
-      judge: (chain): Verdict => (chain ? verify(policy, chain, env.now()) : verifyNothing()),
-      onRefused: (reason, detail) => {
-        attempt.refuse({ reason, host: candidate.host, detail: `${host} port ${port}: ${detail}` })
-      },
-      onPassed: (verdict, session): PassedAs => {
-        logSuccess(hmail, env.plugin, candidate.host, domain, verdict, session)
-        if (verdict.kind === 'authenticated') return 'verified'
-        // Haraka's force_tls wants PKIX as well, which only the operator's own list may ask for here.
-        hmail.force_tls = original.get_force_tls(mx)
-        return 'as-haraka-sees-it'
-      },
-    })
-    hmail.force_tls = true
-    original.try_deliver_host_on_socket(mx, host, port, socket)
-    settle()
   }
 
   /** No decision of ours stands behind what is about to happen, so it does not happen. */

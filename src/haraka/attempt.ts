@@ -10,11 +10,19 @@
  * in some other way.
  */
 import { types } from 'node:util'
-import type { EnforcedPolicy, Policy } from '../policy.js'
+import { rediscoverTlsa } from '../discover/discover.js'
+import type { EnforcedPolicy, HostPolicy, Policy } from '../policy.js'
 import { worthiest } from '../reason.js'
 import { errorText, printable } from '../text.js'
-import { decideByDiscovery, destinationOf, discoverInTime, policyOf } from './delivery.js'
-import type { Decision, DeliveryParts, Destination } from './delivery.js'
+import {
+  decideByDiscovery,
+  destinationOf,
+  discoverInTime,
+  inTime,
+  policyOf,
+  refreshing,
+} from './delivery.js'
+import type { Decision, DeliveryParts, Destination, Gate } from './delivery.js'
 import type { Hmail, Mx, Plugin } from './host.js'
 import { logOutcome, logPlan, logRefusal } from './log.js'
 import { defer, returnToSender } from './outcome.js'
@@ -45,7 +53,7 @@ export class Attempt {
   isOver = false
   private readonly refusals: Refusal[] = []
   private readonly env: Environment
-  private readonly hmail: Hmail
+  readonly hmail: Hmail
 
   constructor(env: Environment, hmail: Hmail) {
     this.env = env
@@ -87,6 +95,15 @@ export class Attempt {
       case 'dane':
         return decideByRoute(this.parts, this.enforced(), mxs, host)
     }
+  }
+
+  /** What DANE demands of a host by TLSA records that are asked for past everything remembered. */
+  lookAgain({ route, plan, port }: Gate): Promise<HostPolicy> {
+    const { resolver, deadlineMs, settings } = this.parts
+    const options = { policy: this.enforced(), insecureMx: settings.insecureMx, port }
+    return inTime(deadlineMs, (limited) =>
+      rediscoverTlsa(limited(refreshing(resolver)), route, plan, options),
+    )
   }
 
   /** Notes one host that gets no mail at this attempt. */

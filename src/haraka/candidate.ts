@@ -6,13 +6,9 @@
  * from an earlier attempt, is nobody's decision. The mark is a symbol, because
  * Haraka copies entries by spreading them, which keeps it.
  */
-import type { AuthenticateHost, EncryptHost } from '../policy.js'
 import type { Attempt } from './attempt.js'
 import type { Candidate } from './delivery.js'
 import type { Mx } from './host.js'
-
-/** A candidate that may only be used over TLS that the gate has passed. */
-export type GatedCandidate = Candidate & { readonly policy: AuthenticateHost | EncryptHost }
 
 export function mark(mx: Mx, candidate: Candidate, attempt: Attempt): Mx {
   return Object.assign(mx, { [CANDIDATE]: { candidate, attempt } })
@@ -22,10 +18,6 @@ export function mark(mx: Mx, candidate: Candidate, attempt: Attempt): Mx {
 export function candidateOf(mx: Mx & Marked, attempt: Attempt): Candidate | undefined {
   const bound = mx[CANDIDATE]
   return bound?.attempt === attempt ? bound.candidate : undefined
-}
-
-export function isGated(candidate: Candidate): candidate is GatedCandidate {
-  return candidate.policy.kind === 'authenticate' || candidate.policy.kind === 'encrypt'
 }
 
 const CANDIDATE = Symbol('dane candidate')

@@ -10,11 +10,20 @@
  * where outbound.ini switches TLS off.
  */
 import { discover } from '../discover/discover.js'
-import type { Lookup, Resolver } from '../lookup.js'
+import type { CachedResolver, Lookup, Resolver } from '../lookup.js'
 import { parseDomainName } from '../name.js'
 import type { DomainName } from '../name.js'
-import type { Discovery, EnforcedPolicy, HostPlan, HostPolicy, Policy, Route } from '../policy.js'
-import { worthiest } from '../reason.js'
+import type {
+  AuthenticateHost,
+  Discovery,
+  EncryptHost,
+  EnforcedPolicy,
+  HostPlan,
+  HostPolicy,
+  Policy,
+  Route,
+} from '../policy.js'
+import { isAbsence, worthiest } from '../reason.js'
 import { policyFor } from '../settings.js'
 import type { Settings } from '../settings.js'
 import { printable } from '../text.js'
@@ -31,8 +40,16 @@ export type Candidate = {
   readonly mx: Mx
   /** The MX host's name, or its address where it has none. */
   readonly host: string
-  readonly policy: HostPolicy
-  readonly route: Route | undefined
+  /** Undefined where DANE demands nothing of it. */
+  readonly gate: Gate | undefined
+}
+
+/** What has to be shown before mail goes through, and what that was concluded from. */
+export type Gate = {
+  readonly policy: AuthenticateHost | EncryptHost
+  readonly route: Route
+  readonly plan: HostPlan
+  readonly port: number
 }
 
 export type Decision =
@@ -47,7 +64,7 @@ export type Decision =
 
 export type DeliveryParts = {
   readonly settings: Settings
-  readonly resolver: Resolver
+  readonly resolver: CachedResolver
   /** Whether outbound.ini lets Haraka use TLS at all. */
   readonly isTlsEnabled: boolean
   /** Milliseconds for all lookups of one message. */
@@ -71,24 +88,53 @@ export function policyOf(settings: Settings, destination: Destination): Policy {
     : settings.policy
 }
 
-/** Everything that is known of the domain, in time. */
+/**
+ * Everything that is known of the domain, in time. Before a host is passed over, or the
+ * message returned, for what is remembered to be missing, DNS is asked again: it may
+ * have come since.
+ */
 export async function discoverInTime(
   { settings, resolver, deadlineMs }: DeliveryParts,
   name: DomainName,
   policy: EnforcedPolicy,
 ): Promise<Discovery> {
   const { insecureMx, port } = settings
-  return inTime(resolver, deadlineMs, (each) => discover(each, name, { policy, insecureMx, port }))
+  const options = { policy, insecureMx, port }
+  return inTime(deadlineMs, async (limited) => {
+    const discovery = await discover(limited(resolver), name, options)
+    if (!isSomethingMissing(discovery)) return discovery
+    return discover(limited(refreshing(resolver)), name, options)
+  })
+}
+
+/** The resolver past its memory. */
+export function refreshing(resolver: CachedResolver): Resolver {
+  return { lookup: (name, type) => resolver.refresh(name, type) }
+}
+
+/** Whether what DNS does not have, as opposed to what failed, keeps mail back. */
+function isSomethingMissing(discovery: Discovery): boolean {
+  switch (discovery.kind) {
+    case 'undeliverable':
+      return true
+    case 'unresolved':
+      return isAbsence(discovery.reason)
+    case 'plan':
+      return discovery.hosts.some(isMissing)
+  }
+}
+
+export function isMissing({ policy }: HostPlan): boolean {
+  return policy.kind === 'unreachable' && isAbsence(policy.reason)
 }
 
 /**
- * Does `work` with a resolver whose lookups end, as failures, when the deadline has
+ * Does `work` with resolvers whose lookups end, as failures, when the deadline has
  * passed: a host that is slow to look up costs itself, and not the hosts beside it.
  */
 export async function inTime<T>(
-  resolver: Resolver,
   deadlineMs: number,
-  work: (resolver: Resolver) => Promise<T>,
+  work: (limited: (resolver: Resolver) => Resolver) => Promise<T>,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Lookup>((resolve) => {
@@ -98,9 +144,9 @@ export async function inTime<T>(
     }, deadlineMs)
   })
   try {
-    return await work({
+    return await work((resolver) => ({
       lookup: (name, type) => Promise.race([resolver.lookup(name, type), late]),
-    })
+    }))
   } finally {
     clearTimeout(timer)
   }
@@ -129,11 +175,12 @@ export function decideByDiscovery(
 
 /** One host's addresses, ready to be tried, or why it is left out. `mx` is what they have in common. */
 export function toCandidates(
-  { exchange, preference, addresses, policy }: HostPlan,
+  plan: HostPlan,
   route: Route,
-  mx: Mx,
+  mx: Mx & { readonly port: number },
   { isTlsEnabled }: DeliveryParts,
 ): readonly Candidate[] | Refusal {
+  const { exchange, preference, addresses, policy } = plan
   if (policy.kind === 'unreachable') {
     return { reason: policy.reason, host: exchange, detail: policy.detail }
   }
@@ -141,11 +188,11 @@ export function toCandidates(
     const detail = 'outbound.ini has enable_tls=false, and this host may only be reached over TLS'
     return { reason: 'tls-disabled', host: exchange, detail }
   }
+  const gate = demandsTls(policy) ? { policy, route, plan, port: mx.port } : undefined
   return addresses.map((address) => ({
     mx: { ...mx, exchange: address, priority: preference, from_dns: exchange },
     host: exchange,
-    policy,
-    route,
+    gate,
   }))
 }
 
@@ -164,7 +211,7 @@ export function decideByHosts(
   return { kind: 'defer', refusal, refusals }
 }
 
-export function demandsTls(policy: HostPolicy): boolean {
+export function demandsTls(policy: HostPolicy): policy is AuthenticateHost | EncryptHost {
   return policy.kind === 'authenticate' || policy.kind === 'encrypt'
 }
 

@@ -18,7 +18,7 @@ import type { Reason } from '../reason.js'
 import { handshakeOptions, isAcceptedProtocol, peerChain } from '../session/handshake.js'
 import { createPreamble } from '../session/preamble.js'
 import { errorText } from '../text.js'
-import type { Authenticated, Encrypted, PeerChain, Verdict } from '../verdict.js'
+import type { Authenticated, Encrypted, PeerChain, Refused, Verdict } from '../verdict.js'
 import type { Socket } from './host.js'
 
 export type GateParts = {
@@ -26,6 +26,8 @@ export type GateParts = {
   readonly tlsaBase: DomainName
   /** Undefined: the server showed no certificate. */
   readonly judge: (chain: PeerChain | undefined) => Verdict
+  /** Asked once before a host is refused for its certificates: what was expected may be out of date. */
+  readonly judgeAgain: (chain: PeerChain, verdict: Refused) => Promise<Verdict>
   /** Told once, before Haraka hears of it, if this connection is refused. */
   readonly onRefused: (reason: Reason, detail: string) => void
   /** Told once when the handshake is judged good; returns what Haraka is told of the certificate. */
@@ -40,7 +42,8 @@ export type PassedAs = 'verified' | 'as-haraka-sees-it'
 /** To be called before Haraka's own listeners are set; call the result right after they are. */
 export function openGate(socket: Socket, parts: GateParts): () => void {
   const preamble = createPreamble()
-  let stage: 'preamble' | 'handshake' | 'passed' | 'refused' = 'preamble'
+  let verdictSoFar: Refused | undefined
+  let stage: 'preamble' | 'handshake' | 'held' | 'passed' | 'refused' = 'preamble'
 
   function refuse(reason: Reason, detail: string): void {
     if (stage === 'passed' || stage === 'refused') return
@@ -76,14 +79,14 @@ export function openGate(socket: Socket, parts: GateParts): () => void {
       upgrade(
         handshakeOptions(options, parts.tlsaBase),
         (authorized, error, certificate, cipher) => {
-          try {
-            const passedAs = conclude()
+          const tellHaraka = (passedAs: PassedAs): void => {
             if (passedAs === 'verified') {
               socket.isSecure = () => stage === 'passed' && socket.isEncrypted()
               callback?.(true, undefined, certificate, cipher)
-            } else if (passedAs === 'as-haraka-sees-it') {
-              callback?.(authorized, error, certificate, cipher)
-            }
+            } else callback?.(authorized, error, certificate, cipher)
+          }
+          try {
+            conclude(tellHaraka)
           } catch (error) {
             refuse('internal-error', errorText(error))
           }
@@ -95,24 +98,72 @@ export function openGate(socket: Socket, parts: GateParts): () => void {
     }
   }
 
-  /** The handshake is done and nothing is sent yet: the only way to stage 'passed'. */
-  function conclude(): PassedAs | undefined {
+  /** The handshake is done and nothing is sent yet. */
+  function conclude(tellHaraka: (passedAs: PassedAs) => void): void {
     const { cleartext } = socket
-    if (stage !== 'handshake' || cleartext === undefined) return undefined
+    if (stage !== 'handshake' || cleartext === undefined) return
     const protocol = cleartext.getProtocol() ?? 'unknown'
     // mutual_tls may have put another minVersion over ours.
     if (!isAcceptedProtocol(protocol)) {
       refuse('tls-handshake-failed', `${protocol} is not accepted`)
-      return undefined
+      return
     }
-    const verdict = parts.judge(peerChain(cleartext))
-    if (verdict.kind === 'refused') {
-      refuse(verdict.reason, verdict.detail)
-      return undefined
-    }
-    const passedAs = parts.onPassed(verdict, { protocol, cipher: cleartext.getCipher().name })
+    const session = { protocol, cipher: cleartext.getCipher().name }
+    const chain = peerChain(cleartext)
+    const verdict = parts.judge(chain)
+    if (verdict.kind !== 'refused') tellHaraka(pass(verdict, session))
+    else if (chain === undefined) refuse(verdict.reason, verdict.detail)
+    else
+      reconsider(chain, verdict, (better) => {
+        tellHaraka(pass(better, session))
+      })
+  }
+
+  /** The only way to stage 'passed'. */
+  function pass(verdict: Authenticated | Encrypted, session: Session): PassedAs {
+    const passedAs = parts.onPassed(verdict, session)
     stage = 'passed'
     return passedAs
+  }
+
+  /**
+   * Another look at what was expected, while Haraka waits: it would send EHLO at the
+   * event `secure`, which is kept back, and the server has nothing to say before.
+   */
+  function reconsider(
+    chain: PeerChain,
+    first: Refused,
+    passAfterAll: (verdict: Authenticated | Encrypted) => void,
+  ): void {
+    stage = 'held'
+    verdictSoFar = first
+    const emit = socket.emit.bind(socket)
+    let isSecureDue = false
+    socket.emit = (event, ...args) => {
+      if (stage === 'held' && event === 'secure') {
+        isSecureDue = true
+        return true
+      }
+      if (stage === 'held' && event === 'data') {
+        refuse('protocol-violation', 'data before its turn inside TLS')
+        return true
+      }
+      return emit(event, ...args)
+    }
+    parts
+      .judgeAgain(chain, first)
+      .then((verdict) => {
+        if (stage !== 'held') return
+        if (verdict.kind === 'refused') {
+          refuse(verdict.reason, verdict.detail)
+          return
+        }
+        passAfterAll(verdict)
+        if (isSecureDue) emit('secure')
+      })
+      .catch((error: unknown) => {
+        refuse('internal-error', errorText(error))
+      })
   }
 
   return () => {
@@ -129,9 +180,11 @@ export function openGate(socket: Socket, parts: GateParts): () => void {
   /** The connection broke by itself: Haraka knows already, but the reason has to be kept. */
   function lost(detail: string): void {
     if (stage === 'passed' || stage === 'refused') return
-    const reason = stage === 'handshake' ? 'tls-handshake-failed' : 'connection-lost'
+    const known = stage === 'held' ? verdictSoFar : undefined
+    const reason = stage === 'preamble' ? 'connection-lost' : 'tls-handshake-failed'
     stage = 'refused'
-    parts.onRefused(reason, detail)
+    if (known) parts.onRefused(known.reason, known.detail)
+    else parts.onRefused(reason, detail)
   }
 }
 

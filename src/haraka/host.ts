@@ -50,7 +50,7 @@ export type Socket = {
   isSecure: () => boolean
   isEncrypted: () => boolean
   destroy: () => void
-  emit: (event: 'error', error: Error) => boolean
+  emit: (event: string, ...args: unknown[]) => boolean
   on: (event: string, listener: (value: unknown) => void) => unknown
   prependListener: (event: string, listener: (value: unknown) => void) => unknown
   removeAllListeners: () => unknown

@@ -82,12 +82,22 @@ export function logSuccess(
   })
 }
 
+/** The records that were remembered did not match, and those in DNS do. */
+export function logRollover(hmail: Hmail, plugin: Plugin, host: string): void {
+  hmail.loginfo(plugin, 'TLSA records had changed and were asked for anew', { host })
+}
+
 /** The log of the resolvers. They serve many messages at once, so no line bears a message's id. */
 export function logLookup(plugin: Plugin, isDebug: () => boolean, event: LookupEvent): void {
   if (event.kind === 'resolver') {
     logResolver(plugin, event)
     return
   }
+  if (event.kind === 'redis') {
+    logRedis(plugin, event)
+    return
+  }
+  if (event.kind === 'hit') return
   if (event.kind === 'resolvers') {
     if (event.isOut) plugin.logerror(`no validating resolver is left: ${HELD}`)
     else plugin.lognotice('there is a validating resolver again: mail that waited for one goes out')
@@ -136,6 +146,19 @@ function logResolver(
     case 'failing':
       plugin.logwarn(`resolver ${server} fails (${proof.detail}) and is not used until it answers`)
   }
+}
+
+/** Said once when it is lost, once when it is back: mail does not depend on it. */
+function logRedis(plugin: Plugin, { what, fault }: Extract<LookupEvent, { kind: 'redis' }>): void {
+  if (fault === undefined) {
+    plugin.lognotice(what === 'read' ? 'Redis is there again' : 'Redis can be written to again')
+    return
+  }
+  plugin.logwarn(
+    what === 'read'
+      ? `Redis is lost (${fault}): DNS is asked in its place until it is back`
+      : `Redis cannot be written to (${fault}): what it knows is used, what is new stays in the process`,
+  )
 }
 
 const HELD = 'mail waits, but for domains of policy none and audit'

@@ -11,6 +11,7 @@
  */
 import { assembleResolver } from '../assemble.js'
 import type { RunningResolver } from '../assemble.js'
+import { redisText } from '../redis-settings.js'
 import { isTrustedChannel, serverText } from '../server-address.js'
 import type { Settings } from '../settings.js'
 import { errorText } from '../text.js'
@@ -142,9 +143,10 @@ function deadlineMs({ timeout }: Plugin): number {
   return Math.round((seconds * 1000 * 2) / 3)
 }
 
-function summary({ policy, domains, resolver }: Settings): string {
+function summary({ policy, domains, resolver, redis }: Settings): string {
   const servers = resolver.servers.map(serverText).join(', ')
-  return `policy ${policy}, ${domains.size} domains of their own, resolver ${servers}`
+  const cache = redis ? redisText(redis) : 'none, facts stay in the process'
+  return `policy ${policy}, ${domains.size} domains of their own, resolver ${servers}, shared cache ${cache}`
 }
 
 /** Said at start and at reload, since nothing later could show it. */

@@ -12,9 +12,10 @@
 import { discoverRelay } from '../discover/discover.js'
 import { parseDomainName } from '../name.js'
 import type { EnforcedPolicy } from '../policy.js'
+import type { Resolver } from '../lookup.js'
 import { isPort } from '../server-address.js'
 import { printable } from '../text.js'
-import { decideByHosts, inTime, toCandidates } from './delivery.js'
+import { decideByHosts, inTime, isMissing, refreshing, toCandidates } from './delivery.js'
 import type { Candidate, Decision, DeliveryParts } from './delivery.js'
 import type { Mx } from './host.js'
 import type { Refusal } from './outcome.js'
@@ -26,21 +27,22 @@ export async function decideByRoute(
   mxs: readonly Mx[],
   domain: string,
 ): Promise<Decision> {
-  const hosts = await inTime(parts.resolver, parts.deadlineMs, (resolver) =>
-    Promise.all(mxs.map((mx) => toHost({ ...parts, resolver }, policy, mx))),
+  const hosts = await inTime(parts.deadlineMs, (limited) =>
+    Promise.all(mxs.map((mx) => toHost(parts, limited, policy, mx))),
   )
   return decideByHosts(hosts, domain)
 }
 
 async function toHost(
   parts: DeliveryParts,
+  limited: (resolver: Resolver) => Resolver,
   policy: EnforcedPolicy,
   mx: Mx,
 ): Promise<readonly Candidate[] | Refusal> {
   const exchange = mx.exchange ?? ''
   const host = printable(mx.path ?? exchange)
   if (mx.path !== undefined || mx.using_lmtp === true) {
-    return [{ mx, host, policy: { kind: 'opportunistic', reason: 'not-smtp' }, route: undefined }]
+    return [{ mx, host, gate: undefined }]
   }
   const name = parseDomainName(exchange)
   if (name === undefined) {
@@ -48,7 +50,7 @@ async function toHost(
     const reason = 'address-literal'
     return policy === 'mandatory'
       ? { reason, host, detail: 'the route names an address, for which there is no TLSA record' }
-      : [{ mx, host, policy: { kind: 'opportunistic', reason }, route: undefined }]
+      : [{ mx, host, gate: undefined }]
   }
   const port = Number(mx.port ?? SMTP_PORT)
   if (!isPort(port)) {
@@ -59,7 +61,11 @@ async function toHost(
     }
   }
   const { insecureMx } = parts.settings
-  const relay = await discoverRelay(parts.resolver, name, { policy, insecureMx, port })
+  const options = { policy, insecureMx, port }
+  let relay = await discoverRelay(limited(parts.resolver), name, options)
+  if (isMissing(relay.host)) {
+    relay = await discoverRelay(limited(refreshing(parts.resolver)), name, options)
+  }
   return toCandidates(relay.host, relay.route, { ...mx, port }, parts)
 }
 

@@ -12,6 +12,8 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { SettingsError } from '../option-reader.js'
+import { parseRedisIni } from '../redis-settings.js'
+import type { RedisDefaults } from '../redis-settings.js'
 import { parseSettings } from '../settings.js'
 import type { Settings } from '../settings.js'
 import { errorText } from '../text.js'
@@ -32,15 +34,28 @@ export function createSettingsSource(
     read() {
       // Once is not enough: a watcher that has fired keeps the arguments of the last call.
       plugin.config.get('dane.ini', 'data', changed)
-      const text = readFile(path.join(process.env['HARAKA'] ?? '.', 'config', 'dane.ini'))
+      const text = readFile(configFile('dane.ini'))
       if (text.trim() === '' && isBlank === false) {
         throw new SettingsError('dane.ini is empty or gone; to have the defaults, restart Haraka')
       }
-      const settings = parseSettings(text)
+      const settings = parseSettings(text, 'dane.ini', redisDefaults())
       isBlank = text.trim() === ''
       return settings
     },
   }
+}
+
+/** Haraka's own redis.ini fills what [redis] leaves open; what cannot be read there fills nothing. */
+function redisDefaults(): RedisDefaults {
+  try {
+    return parseRedisIni(readFile(configFile('redis.ini')))
+  } catch {
+    return {}
+  }
+}
+
+function configFile(name: string): string {
+  return path.join(process.env['HARAKA'] ?? '.', 'config', name)
 }
 
 /** The text; empty if there is no such file. */
@@ -51,6 +66,6 @@ function readFile(file: string): string {
     // A link to nowhere is no absence: somebody meant to have a file there.
     const isAbsent = lstatSync(file, { throwIfNoEntry: false }) === undefined
     if (isAbsent && error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw new SettingsError(`dane.ini cannot be read: ${errorText(error)}`)
+    throw new SettingsError(`${path.basename(file)} cannot be read: ${errorText(error)}`)
   }
 }

@@ -19,7 +19,15 @@
  * to. What the DNS of a case does not hold must not be asked for.
  */
 import { readFileSync } from 'node:fs'
-import type { FailureCause, Lookup, DnsRecord, RecordType, Resolver } from '../../src/lookup.js'
+import { FAILURE_CAUSES, RECORD_TYPES } from '../../src/lookup.js'
+import type {
+  CachedResolver,
+  DnsRecord,
+  FailureCause,
+  Lookup,
+  RecordType,
+  Resolver,
+} from '../../src/lookup.js'
 import { nameFromWire } from '../../src/name.js'
 import type { EnforcedPolicy, InsecureMx } from '../../src/policy.js'
 import { name } from './names.js'
@@ -71,6 +79,14 @@ export function resolverOf({
       if (answer) return Promise.resolve(answer)
       return Promise.reject(new Error(`the scenario does not want ${question} to be asked`))
     },
+  }
+}
+
+/** The same with no memory to go past. */
+export function uncached(resolver: Resolver): CachedResolver {
+  return {
+    lookup: (owner, type) => resolver.lookup(owner, type),
+    refresh: (owner, type) => resolver.lookup(owner, type),
   }
 }
 
@@ -154,18 +170,9 @@ function toRdata(text: string): Buffer {
 }
 
 function isRecordType(text: string): text is RecordType {
-  return ['MX', 'A', 'AAAA', 'CNAME', 'TLSA'].includes(text)
+  return RECORD_TYPES.some((type) => type === text)
 }
 
 function isCause(text: string): text is FailureCause {
-  return [
-    'bogus',
-    'servfail',
-    'refused',
-    'rcode',
-    'timeout',
-    'network',
-    'malformed',
-    'alias-loop',
-  ].includes(text)
+  return FAILURE_CAUSES.some((cause) => cause === text)
 }

@@ -22,7 +22,8 @@ test('an empty dane.ini is opportunistic DANE through the resolver on this machi
       timeoutMs: 5000,
       probe: { name: '.', bogusName: undefined, intervalMs: 60_000 },
     },
-    cache: { entries: 20_000 },
+    cache: { entries: 20_000, minTtlMs: 1_000, maxTtlMs: 86_400_000 },
+    redis: undefined,
   })
 })
 
@@ -60,6 +61,14 @@ probe_bogus = bogus.example
 probe_interval = 1h
 [cache]
 entries = 100
+min_ttl = 0
+max_ttl = 2h
+[redis]
+url = rediss://us%40er:pass%3Aword@[2001:db8::2]:6380/3
+ca_file = /etc/ssl/redis-ca.pem
+prefix = mail:dane.
+timeout = 50ms
+key = 0123456789abcdef
 `)
   assert.deepEqual(
     { ...settings, domains: [...settings.domains.keys()] },
@@ -81,7 +90,18 @@ entries = 100
         timeoutMs: 1500,
         probe: { name: 'example.org', bogusName: 'bogus.example', intervalMs: 3_600_000 },
       },
-      cache: { entries: 100 },
+      cache: { entries: 100, minTtlMs: 0, maxTtlMs: 7_200_000 },
+      redis: {
+        place: { kind: 'single', node: { host: '2001:db8::2', port: 6380 } },
+        db: 3,
+        username: 'us@er',
+        password: 'pass:word',
+        isTls: true,
+        caFile: '/etc/ssl/redis-ca.pem',
+        prefix: 'mail:dane.',
+        timeoutMs: 50,
+        key: '0123456789abcdef',
+      },
     },
   )
 })

@@ -7,13 +7,13 @@ import type { Mx } from '../../../src/haraka/host.js'
 import type { Discovery, HostPlan, HostPolicy } from '../../../src/policy.js'
 import { parseSettings } from '../../../src/settings.js'
 import { name } from '../../support/names.js'
-import { resolverOf, readScenarios } from '../../support/scenario.js'
+import { readScenarios, resolverOf, uncached } from '../../support/scenario.js'
 import path from 'node:path'
 import { ROOT } from '../../../lab/root.js'
 
 const parts = (more: Partial<DeliveryParts> = {}): DeliveryParts => ({
   settings: parseSettings(''),
-  resolver: { lookup: () => new Promise(() => undefined) },
+  resolver: uncached({ lookup: () => new Promise(() => undefined) }),
   isTlsEnabled: true,
   deadlineMs: 20,
   random: () => 0.5,
@@ -187,10 +187,10 @@ test('one host that is slow to look up costs itself and not the hosts beside it 
   )
   assert.ok(scenario)
   const known = resolverOf(scenario)
-  const resolver: DeliveryParts['resolver'] = {
+  const resolver = uncached({
     lookup: (owner, type) =>
       owner === 'silent.example' ? new Promise(() => undefined) : known.lookup(owner, type),
-  }
+  })
   const discovery = await discoverInTime(
     parts({ resolver, deadlineMs: 50 }),
     name('example.org'),
@@ -210,7 +210,7 @@ describe('hosts that another plugin chose (RFC 7672 §2.2.2)', () => {
   const resolver = (title: string): DeliveryParts['resolver'] => {
     const scenario = scenarios.find((each) => each.title === title)
     assert.ok(scenario, title)
-    return resolverOf(scenario)
+    return uncached(resolverOf(scenario))
   }
   const route = async (
     title: string,
@@ -297,7 +297,7 @@ describe('hosts that another plugin chose (RFC 7672 §2.2.2)', () => {
     assert.equal(text(decision), '192.0.2.9@192.0.2.9:undefined relay.example@192.0.2.1:587')
     assert.ok(decision.kind === 'deliver')
     assert.equal(Reflect.get(decision.candidates[1]?.mx ?? {}, 'auth_pass'), 'secret')
-    assert.equal(decision.candidates[1]?.policy.kind, 'authenticate')
+    assert.equal(decision.candidates[1]?.gate?.policy.kind, 'authenticate')
   })
 
   test('a resolver that never answers', async () => {

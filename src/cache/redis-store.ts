@@ -1,0 +1,194 @@
+/**
+ * Do others know it, and may they know it from us?
+ *
+ * Facts in Redis, each under its name and type for exactly as long as it lives, and
+ * beside it, while somebody asks DNS, a claim that the others wait on. Redis makes mail
+ * faster, never safer or surer: whatever it does (nothing, late, wrong, full), the
+ * answer comes in `timeoutMs` and leads to DNS. When it fails it is left alone for a
+ * while, and its loss and its return are told once each.
+ *
+ * Given the commands, clock and timer.
+ */
+import type { Fact, LookupObserver, RecordType } from '../lookup.js'
+import type { DomainName } from '../name.js'
+import { errorText } from '../text.js'
+import { composeEntry, entryKey, parseEntry } from './entry.js'
+import type { SharedStore } from './shared-store.js'
+
+/** What is asked of a Redis client. Any of it may reject, or never settle. */
+export type RedisCommands = {
+  readonly get: (key: string) => Promise<string | null>
+  readonly set: (key: string, value: string, milliseconds: number) => Promise<unknown>
+  /** Whether it was not there before. */
+  readonly setNew: (key: string, value: string, milliseconds: number) => Promise<boolean>
+  readonly remove: (key: string) => Promise<unknown>
+}
+
+export type RedisParts = {
+  readonly commands: RedisCommands
+  /** Settles when the client has tried to connect for the first time, or has done so. */
+  readonly started: Promise<void>
+  /** Before every key. */
+  readonly prefix: string
+  /** Entries are authenticated with it. */
+  readonly secret: string | undefined
+  /** Longest wait for one command. */
+  readonly timeoutMs: number
+  /** Longest wait for somebody else's answer, and how long a claim holds. */
+  readonly patienceMs: number
+  /** The longest life that an entry may claim. */
+  readonly maxTtlMs: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Calls `action` after `milliseconds`, unless the returned function is called before. */
+  readonly schedule: (milliseconds: number, action: () => void) => () => void
+  readonly observe: LookupObserver
+}
+
+export type RedisStore = SharedStore & {
+  /** The client's own news: it has lost its connection, or has one. */
+  readonly noteConnection: (fault: string | undefined) => void
+  /** Changes whenever somebody has purged the cache; undefined: not known. */
+  readonly epoch: () => Promise<string | undefined>
+}
+
+/** Reading and writing fail apart: a full Redis still answers. */
+type What = 'read' | 'write'
+type Health = { fault: string | undefined; isTold: boolean; restUntil: number }
+
+export function createRedisStore(parts: RedisParts): RedisStore {
+  const { commands, prefix, secret, timeoutMs, patienceMs, maxTtlMs, now, schedule } = parts
+  const health: Record<What, Health> = {
+    read: { fault: undefined, isTold: false, restUntil: 0 },
+    write: { fault: undefined, isTold: false, restUntil: 0 },
+  }
+
+  const keyOf = (name: DomainName, type: RecordType): string => prefix + entryKey(name, type)
+  const claimOf = (name: DomainName, type: RecordType): string => `${keyOf(name, type)}:claim`
+
+  /** The command's reply, or undefined where Redis is out of order. */
+  async function attempt<T>(what: What, command: () => Promise<T>): Promise<T | undefined> {
+    const state = health[what]
+    if (state.restUntil > now()) return undefined
+    // One of those who wait finds out whether it is back.
+    if (state.fault !== undefined) state.restUntil = now() + REST_MS
+    try {
+      const reply = await inTime(command)
+      recovered(what)
+      return reply
+    } catch (error) {
+      lost(what, errorText(error))
+      return undefined
+    }
+  }
+
+  async function inTime<T>(command: () => Promise<T>): Promise<T> {
+    let cancel = nothing
+    let isLate = false
+    const late = new Promise<never>((_, reject) => {
+      cancel = schedule(timeoutMs, () => {
+        isLate = true
+        reject(new Error(`no answer within ${timeoutMs} ms`))
+      })
+    })
+    // What nobody waits for any more is not said to a Redis that starts late.
+    const reply = parts.started.then(() => (isLate ? late : command()))
+    return Promise.race([reply, late]).finally(() => {
+      cancel()
+    })
+  }
+
+  function lost(what: What, fault: string): void {
+    const state = health[what]
+    state.restUntil = now() + REST_MS
+    state.fault ??= fault
+    // Who cannot read cannot write: one line tells both.
+    if (state.isTold || health.read.isTold) return
+    state.isTold = true
+    parts.observe({ kind: 'redis', what, fault: state.fault })
+  }
+
+  function recovered(what: What): void {
+    const { isTold } = health[what]
+    health[what] = { fault: undefined, isTold: false, restUntil: 0 }
+    if (isTold) parts.observe({ kind: 'redis', what, fault: undefined })
+  }
+
+  async function get(name: DomainName, type: RecordType): Promise<Fact | undefined> {
+    const text = await attempt('read', () => commands.get(keyOf(name, type)))
+    return typeof text === 'string'
+      ? parseEntry(name, type, text, secret, now(), maxTtlMs)
+      : undefined
+  }
+
+  return {
+    get,
+
+    async claim(name, type) {
+      const isOurs = await attempt('write', () =>
+        commands.setNew(claimOf(name, type), '1', patienceMs),
+      )
+      return isOurs ?? true
+    },
+
+    async wait(name, type) {
+      const deadline = now() + patienceMs
+      let pause = FIRST_PAUSE_MS
+      while (now() + pause < deadline) {
+        await new Promise<void>((resolve) => {
+          schedule(pause, resolve)
+        })
+        pause = Math.min(pause * PAUSE_GROWTH, MAX_PAUSE_MS)
+        const [fact, claim] = await Promise.all([
+          get(name, type),
+          attempt('read', () => commands.get(claimOf(name, type))),
+        ])
+        // Nobody is at it any more, or nobody can tell.
+        if (fact || claim === null || claim === undefined) return fact
+      }
+      return undefined
+    },
+
+    async release(name, type, found) {
+      const left = found ? Math.floor(found.expiresAt - now()) : 0
+      const isWorthIt = found !== undefined && left > 0 && health.write.restUntil <= now()
+      // In this order on one connection: nobody sees the claim gone and the fact not there.
+      await Promise.all([
+        isWorthIt &&
+          attempt('write', () =>
+            commands.set(keyOf(name, type), composeEntry(name, type, found, secret), left),
+          ),
+        attempt('write', () => commands.remove(claimOf(name, type))),
+      ])
+    },
+
+    noteConnection(fault) {
+      if (fault !== undefined) {
+        lost('read', fault)
+        return
+      }
+      recovered('read')
+      // Whether it takes writes will be seen.
+      health.write.restUntil = 0
+    },
+
+    async epoch() {
+      const text = await attempt('read', () => commands.get(prefix + EPOCH_KEY))
+      return text === undefined ? undefined : (text ?? '')
+    },
+  }
+}
+
+/** Counts purges. */
+export const EPOCH_KEY = '1:epoch'
+
+function nothing(): void {
+  // no timer is running
+}
+
+/** How long a Redis that has failed is left alone. */
+const REST_MS = 1_000
+/** Between two looks at what somebody else is about to find, growing. */
+const FIRST_PAUSE_MS = 4
+const PAUSE_GROWTH = 1.5
+const MAX_PAUSE_MS = 100
