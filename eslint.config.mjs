@@ -26,7 +26,7 @@ const FORBIDDEN = ['dns', 'node:dns', 'dns/promises', 'node:dns/promises']
 /** What a text says about IP addresses is no effect. */
 const ONLY_ADDRESSES = {
   name: 'node:net',
-  allowImportNames: ['BlockList', 'isIP'],
+  allowImportNames: ['BlockList', 'isIP', 'SocketAddress'],
   message: 'effects stay at the rim: see docs/design.md',
 }
 

@@ -4,7 +4,8 @@
  * Just enough of X.690 to cut a certificate into its parts without re-encoding
  * them, since TLSA digests are over the octets as sent (RFC 6698 §2.1.2). Strict:
  * definite lengths in their shortest form, single-octet tags, nothing outside the
- * given range. Pure; reads each octet at most once per call.
+ * given range. `isDer` asks the same of everything inside. Pure; reads each octet at
+ * most once per call.
  */
 
 /** One element: `bytes[start, end)`, its content `bytes[contentStart, end)`. */
@@ -62,6 +63,32 @@ export function readChildren(
   }
   return children
 }
+
+/**
+ * Whether `bytes` are one element in DER, and all that is in it too: what BER allows
+ * besides (indefinite and long lengths, strings in pieces, something behind the end)
+ * is where two parsers read two things. Types and values are not looked at.
+ */
+export function isDer(bytes: Buffer): boolean {
+  const whole = readWhole(bytes)
+  return whole !== undefined && isDerBelow(bytes, whole, MAX_DEPTH)
+}
+
+function isDerBelow(bytes: Buffer, element: DerElement, depth: number): boolean {
+  const isConstructed = (element.tag & 0x20) !== 0
+  if (element.tag < 0x40) {
+    // X.690 §10.2: of the universal types, strings included, only these two have parts.
+    const number = element.tag & 0x1f
+    if (number === 0 || isConstructed !== (number === 0x10 || number === 0x11)) return false
+  }
+  if (!isConstructed) return true
+  if (depth === 0) return false
+  const children = readChildren(bytes, element, bytes.length)
+  return children?.every((child) => isDerBelow(bytes, child, depth - 1)) ?? false
+}
+
+/** Elements inside each other; certificates have about ten. */
+const MAX_DEPTH = 32
 
 function within(
   tag: number,

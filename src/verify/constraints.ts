@@ -7,21 +7,27 @@
  * leaf's CN counts as a DNS name where it would be taken for one (RFC 7672 §3.2.3),
  * as in OpenSSL; an authority's CN is its title.
  *
+ * The names are @peculiar/asn1-x509's reading of octets in which names.ts lets OpenSSL
+ * look for the name that we came for. validity.ts sees to it that no certificate gains
+ * by showing each of the two another name.
+ *
  * Every comparison is counted by the caller, since names times constraints times
  * paths may be many. Pure.
  */
-import { BlockList, isIP } from 'node:net'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { NameConstraints } from '@peculiar/asn1-x509'
 import type { GeneralSubtrees } from '@peculiar/asn1-x509'
-import { readDirectoryName, toComparable } from './general-name.js'
-import type { ComparableName } from './general-name.js'
+import { toComparable } from './general-name.js'
+import type { ComparableName, Form, IpName } from './general-name.js'
 import type { Profile } from './profile.js'
 
 export type Constraints = {
-  readonly permitted: readonly ComparableName[]
-  readonly excluded: readonly ComparableName[]
+  readonly permitted: Subtrees
+  readonly excluded: Subtrees
 }
+
+/** Sorted by form once, since every name of a form is held against all of them. */
+type Subtrees = ReadonlyMap<Form, readonly ComparableName[]>
 
 /** Throws where the extension is not what RFC 5280 §4.2.1.10 allows: the certificate counts for nothing. */
 export function readNameConstraints(value: ArrayBuffer): Constraints {
@@ -30,32 +36,32 @@ export function readNameConstraints(value: ArrayBuffer): Constraints {
 }
 
 /**
- * In words why `subject` is outside the constraints; undefined if it is inside.
+ * In words why one of the names is outside the constraints; undefined if all are inside.
  *
- * @param isLeaf whether the CN may stand for a DNS name
  * @param spend counts one comparison; throws when there have been too many
  */
 export function violation(
   { permitted, excluded }: Constraints,
-  subject: Profile,
-  isLeaf: boolean,
+  names: readonly ComparableName[],
   spend: () => void,
 ): string | undefined {
   const counted = (compare: Compare, name: ComparableName, base: ComparableName): boolean => {
     spend()
     return compare(name, base)
   }
-  for (const name of namesOf(subject, isLeaf)) {
-    const allowed = permitted.filter(({ form }) => form === name.form)
-    const denied = excluded.filter(({ form }) => form === name.form)
+  for (const name of names) {
+    const allowed = permitted.get(name.form) ?? []
+    const denied = excluded.get(name.form) ?? []
     if (allowed.length + denied.length === 0) continue
-    if (name.form === 'uri' || name.form === 'other') return 'a constraint that is not processed'
+    if (name.form === 'uri' || name.form === 'other') {
+      return `a name (${name.form}) under constraints that are not processed`
+    }
     // RFC 5280 §6.1.3 (b), (c): in some permitted subtree, if there is any, and in no excluded one.
     if (allowed.length > 0 && !allowed.some((base) => counted(isInside, name, base))) {
-      return `a name (${name.form}) outside the permitted subtrees`
+      return `${toText(name)} is outside the permitted subtrees`
     }
     if (denied.some((base) => counted(mayTouch, name, base))) {
-      return `a name (${name.form}) inside an excluded subtree`
+      return `${toText(name)} is inside an excluded subtree`
     }
   }
   return undefined
@@ -63,10 +69,13 @@ export function violation(
 
 type Compare = (name: ComparableName, base: ComparableName) => boolean
 
-/** RFC 5280 §4.2.1.10: the subject, the alternative names, and what stands for one of them. */
-function namesOf(profile: Profile, isLeaf: boolean): readonly ComparableName[] {
-  const { alternativeNames, commonNames, emailAddresses, subject } = profile
-  const rdns = readDirectoryName(subject)
+/**
+ * RFC 5280 §4.2.1.10: the subject, the alternative names, and what stands for one of them.
+ *
+ * @param isLeaf whether the CN may stand for a DNS name
+ */
+export function namesOf(profile: Profile, isLeaf: boolean): readonly ComparableName[] {
+  const { alternativeNames, commonNames, emailAddresses, rdns } = profile
   const hasDns = alternativeNames.some(({ form }) => form === 'dns')
   const titles = isLeaf && !hasDns ? commonNames.filter((name) => /^[\w*.-]+$/.test(name)) : []
   return [
@@ -77,21 +86,27 @@ function namesOf(profile: Profile, isLeaf: boolean): readonly ComparableName[] {
   ]
 }
 
+function toText(name: ComparableName): string {
+  switch (name.form) {
+    case 'dns':
+    case 'email':
+    case 'ip':
+    case 'uri':
+      return `the name ${name.text} (${name.form})`
+    case 'directory':
+      return `the name ${name.rdns.join(', ')} (directory)`
+    case 'other':
+      return 'a name (other)'
+  }
+}
+
 function isInside(name: ComparableName, base: ComparableName): boolean {
   if (name.form === 'directory' && base.form === 'directory') {
     return base.rdns.every((rdn, index) => rdn === name.rdns[index])
   }
-  if (!('text' in name) || !('text' in base) || name.form !== base.form) return false
-  switch (name.form) {
-    case 'dns':
-      return isDnsBelow(name.text, base.text)
-    case 'email':
-      return isEmailBelow(name.text, base.text)
-    case 'ip':
-      return isAddressIn(name.text, base.text)
-    case 'uri':
-      return false
-  }
+  if (name.form === 'dns' && base.form === 'dns') return isDnsBelow(name.text, base.text)
+  if (name.form === 'email' && base.form === 'email') return isEmailBelow(name.text, base.text)
+  return name.form === 'ip' && base.form === 'ip' && isAddressIn(name, base)
 }
 
 /** A wildcard touches an excluded subtree if anything that it stands for is inside. */
@@ -115,20 +130,21 @@ function isEmailBelow(name: string, base: string): boolean {
   return base.startsWith('.') ? host.endsWith(base) : host === base
 }
 
-/** @param base address/prefix */
-function isAddressIn(address: string, base: string): boolean {
-  const [net = '', prefix = ''] = base.split('/')
-  const family = isIP(net)
-  if (family === 0 || isIP(address) !== family) return false
-  const list = new BlockList()
-  list.addSubnet(net, Number(prefix), family === 4 ? 'ipv4' : 'ipv6')
-  return list.check(address, family === 4 ? 'ipv4' : 'ipv6')
+function isAddressIn({ address, subnet: own }: IpName, { address: net, subnet }: IpName): boolean {
+  if (address === undefined || net === undefined || own !== undefined) return false
+  // BlockList takes ::ffff:192.0.2.1 for 192.0.2.1; RFC 5280 has two families.
+  return address.family === net.family && subnet?.check(address) === true
 }
 
-function toBases(subtrees: GeneralSubtrees | undefined): readonly ComparableName[] {
-  return Array.from(subtrees ?? [], ({ base, minimum, maximum }) => {
+function toBases(subtrees: GeneralSubtrees | undefined): Subtrees {
+  const byForm = new Map<Form, ComparableName[]>()
+  for (const { base, minimum, maximum } of Array.from(subtrees ?? [])) {
     // RFC 5280 §4.2.1.10: zero and absent, or nobody knows what is meant.
     if (minimum !== 0 || maximum !== undefined) throw new Error('name constraints with a range')
-    return toComparable(base)
-  })
+    const name = toComparable(base)
+    const same = byForm.get(name.form)
+    if (same) same.push(name)
+    else byForm.set(name.form, [name])
+  }
+  return byForm
 }

@@ -6,6 +6,7 @@
  * white space and string types, of directory names (§7). Pure; throws for what the
  * ASN.1 library cannot read.
  */
+import { BlockList, isIP, SocketAddress } from 'node:net'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Name, SubjectAlternativeName } from '@peculiar/asn1-x509'
 import type { GeneralName } from '@peculiar/asn1-x509'
@@ -14,11 +15,19 @@ import type { GeneralName } from '@peculiar/asn1-x509'
 export type DirectoryName = readonly string[]
 
 export type ComparableName =
-  /** ip: an address, or in constraints address/prefix. */
-  | { readonly form: 'dns' | 'email' | 'ip' | 'uri'; readonly text: string }
+  | { readonly form: 'dns' | 'email' | 'uri'; readonly text: string }
+  | IpName
   | { readonly form: 'directory'; readonly rdns: DirectoryName }
   /** otherName, x400Address, ediPartyName, registeredID. */
   | { readonly form: 'other' }
+
+/** An address, or in constraints a subnet written address/prefix; neither if it is no address. */
+export type IpName = {
+  readonly form: 'ip'
+  readonly text: string
+  readonly address?: SocketAddress
+  readonly subnet?: BlockList
+}
 
 export type Form = ComparableName['form']
 
@@ -31,11 +40,22 @@ export function toComparable(name: GeneralName): ComparableName {
   const { dNSName, rfc822Name, iPAddress, uniformResourceIdentifier, directoryName } = name
   if (dNSName !== undefined) return { form: 'dns', text: dNSName.toLowerCase() }
   if (rfc822Name !== undefined) return { form: 'email', text: rfc822Name.toLowerCase() }
-  if (iPAddress !== undefined) return { form: 'ip', text: iPAddress }
+  if (iPAddress !== undefined) return toIpName(iPAddress)
   if (uniformResourceIdentifier !== undefined)
     return { form: 'uri', text: uniformResourceIdentifier }
   if (directoryName !== undefined) return { form: 'directory', rdns: toRdns(directoryName) }
   return { form: 'other' }
+}
+
+function toIpName(text: string): IpName {
+  const [host = '', prefix] = text.split('/')
+  const family = isIP(host) === 4 ? 'ipv4' : 'ipv6'
+  if (isIP(host) === 0) return { form: 'ip', text }
+  const address = new SocketAddress({ address: host, family })
+  if (prefix === undefined) return { form: 'ip', text, address }
+  const subnet = new BlockList()
+  subnet.addSubnet(address, Number(prefix))
+  return { form: 'ip', text, address, subnet }
 }
 
 /** @param subject a Name in DER */

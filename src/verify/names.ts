@@ -12,12 +12,18 @@
 import type { X509Certificate } from 'node:crypto'
 import type { DomainName } from '../name.js'
 
-/** The first reference name that the certificate bears, or undefined. */
-export function matchName(
+/** The reference names that the certificate bears, in their order. Never throws. */
+export function matchNames(
   certificate: X509Certificate,
   referenceNames: readonly DomainName[],
-): DomainName | undefined {
-  return referenceNames.find((name) => certificate.checkHost(name, STRICT) !== undefined)
+): readonly DomainName[] {
+  return referenceNames.filter((name) => {
+    try {
+      return certificate.checkHost(name, STRICT) !== undefined
+    } catch {
+      return false // a CN of a type that is no string: no name at all, and an answer
+    }
+  })
 }
 
 const STRICT = {

@@ -21,11 +21,12 @@ import { REFUSALS } from '../verdict.js'
 import type { Authenticated, Refused } from '../verdict.js'
 import { certificatesInDns, findAnchors } from './anchors.js'
 import type { Anchors } from './anchors.js'
-import { matchName } from './names.js'
+import { matchNames } from './names.js'
 import { readProfile } from './profile.js'
 import type { Profile } from './profile.js'
 import { keyWeakness } from './strength.js'
-import { pathComplaint } from './validity.js'
+import { judgePath } from './validity.js'
+import type { LeafNames } from './validity.js'
 
 /** What hostile chains may cost (RFC 5280 sets no limit; webpki and OpenSSL have their own). */
 export const BUDGET = {
@@ -60,7 +61,8 @@ export function findPath(
   if (pool.length > BUDGET.certificates) {
     return refused('budget-exhausted', `${pool.length} certificates to choose from`)
   }
-  const search = new Search(pool, findAnchors(records, pool), referenceNames, instant)
+  const names = { wanted: referenceNames, borne: matchNames(start.x509, referenceNames) }
+  const search = new Search(pool, findAnchors(records, pool), names, instant)
   const worst = refused('certificate-mismatch', mismatch(start, records))
   try {
     return search.extend([start]) ?? moreSpecific(worst, search.worst)
@@ -76,21 +78,16 @@ class Search {
   worst: Refused | undefined
   private readonly pool: readonly Certificate[]
   private readonly anchors: Anchors
-  private readonly referenceNames: readonly DomainName[]
+  private readonly names: LeafNames
   private readonly instant: number
   private readonly left: Record<keyof typeof BUDGET, number> = { ...BUDGET }
   private readonly open = new Map<Certificate, X509Certificate | undefined>()
   private readonly profiles = new Map<Certificate, Profile | string>()
 
-  constructor(
-    pool: readonly Certificate[],
-    anchors: Anchors,
-    referenceNames: readonly DomainName[],
-    instant: number,
-  ) {
+  constructor(pool: readonly Certificate[], anchors: Anchors, names: LeafNames, instant: number) {
     this.pool = pool
     this.anchors = anchors
-    this.referenceNames = referenceNames
+    this.names = names
     this.instant = instant
   }
 
@@ -139,18 +136,17 @@ class Search {
     weakness?: string,
   ): Authenticated | undefined {
     this.spend('paths')
-    const complaint =
+    const judged =
       weakness === undefined
-        ? pathComplaint({ certificates, anchor }, this.referenceNames, this.instant, () => {
+        ? judgePath({ certificates, anchor }, this.names, this.instant, () => {
             this.spend('comparisons')
           })
         : refused('untrusted-path', `the key of the trust anchor: ${weakness}`)
-    if (complaint) {
-      this.note(complaint)
-      return undefined
+    if (typeof judged === 'string') {
+      return { kind: 'authenticated', record, depth: certificates.length, name: judged }
     }
-    const name = matchName(certificates[0].x509, this.referenceNames)
-    return { kind: 'authenticated', record, depth: certificates.length, name }
+    this.note(judged)
+    return undefined
   }
 
   private profileOf(certificate: Certificate): Profile | string {

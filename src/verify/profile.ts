@@ -2,13 +2,15 @@
  * What does a certificate claim that path validation (RFC 5280 §6) needs to know?
  *
  * `readProfile` reads validity, key, signature algorithm and extensions, once, with
- * @peculiar/x509 and OpenSSL; both must be able to. What is in a critical extension
- * that nobody here processes, or stands twice, makes the profile a complaint instead.
- * Whether a profile is good enough for its place in a path is validity.ts's question.
+ * @peculiar/x509 and OpenSSL; both must be able to, and the octets must be DER, which
+ * has one reading (RFC 5280 §4.1). What is in a critical extension that nobody here
+ * processes, or stands twice, makes the profile a complaint instead. Whether a profile
+ * is good enough for its place in a path is validity.ts's question.
  *
  * Never throws, whatever the bytes. Pure.
  */
 import 'reflect-metadata'
+import { createHash } from 'node:crypto'
 import type { X509Certificate } from 'node:crypto'
 import {
   BasicConstraintsExtension,
@@ -20,12 +22,12 @@ import {
 import type { Extension } from '@peculiar/x509'
 import { openCertificate } from '../certificate.js'
 import type { Certificate } from '../certificate.js'
-import { readChildren, readWhole, TAG } from '../der.js'
+import { isDer, readChildren, readWhole, TAG } from '../der.js'
 import { errorText, printable } from '../text.js'
 import { readNameConstraints } from './constraints.js'
 import type { Constraints } from './constraints.js'
-import { readAlternativeNames } from './general-name.js'
-import type { ComparableName } from './general-name.js'
+import { readAlternativeNames, readDirectoryName } from './general-name.js'
+import type { ComparableName, DirectoryName } from './general-name.js'
 import { keyWeakness, signatureWeakness } from './strength.js'
 
 export type Profile = Certificate & {
@@ -44,6 +46,8 @@ export type Profile = Certificate & {
   /** Object identifiers; undefined where the extension is missing (RFC 5280 §4.2.1.12). */
   readonly extendedKeyUsage: readonly string[] | undefined
   readonly alternativeNames: readonly ComparableName[]
+  /** The subject, read once: it may be long, and stand in many paths. */
+  readonly rdns: DirectoryName
   readonly commonNames: readonly string[]
   readonly emailAddresses: readonly string[]
   readonly constraints: Constraints | undefined
@@ -59,20 +63,36 @@ export function readProfile(certificate: Certificate): Profile | string {
   try {
     return read(certificate)
   } catch (error) {
-    return `unreadable certificate: ${errorText(error)}`
+    return `${describeCertificate(certificate)} is unreadable: ${errorText(error)}`
   }
 }
 
+/** For people: which certificate, in one printable line. Never throws. */
+export function describeCertificate({ der }: Certificate): string {
+  try {
+    // In DER alone, whose depth is bounded: this is said of certificates that nobody could read.
+    if (isDer(der)) return toSubjectText(new PeculiarCertificate(der))
+  } catch {
+    // Named by its digest, then.
+  }
+  return `certificate with SHA2-256 ${createHash('sha256').update(der).digest('hex')}`
+}
+
+function toSubjectText({ subject, serialNumber }: PeculiarCertificate): string {
+  return printable(subject === '' ? `serial ${serialNumber}` : subject, MAX_SUBJECT)
+}
+
 function read(certificate: Certificate): Profile | string {
+  if (!isDer(certificate.der)) return `${describeCertificate(certificate)} is not in DER`
   const x509 = openCertificate(certificate.der)
-  if (x509 === undefined) return 'unreadable certificate'
+  if (x509 === undefined) return `OpenSSL cannot read ${describeCertificate(certificate)}`
   const parsed = new PeculiarCertificate(certificate.der)
-  const { subject, serialNumber, subjectName, extensions } = parsed
-  const subjectText = printable(subject === '' ? `serial ${serialNumber}` : subject)
+  const { subjectName, extensions } = parsed
+  const subjectText = toSubjectText(parsed)
 
   const validity = readValidity(certificate.validity)
   if (validity === undefined) return `${subjectText}: unreadable validity`
-  const complaint = unprocessed(extensions) ?? repeated(extensions)
+  const complaint = unprocessed(extensions) ?? repeated(extensions) ?? ambiguous(extensions)
   if (complaint !== undefined) return `${subjectText}: ${complaint}`
 
   const basic = parsed.getExtension(BasicConstraintsExtension)
@@ -88,6 +108,7 @@ function read(certificate: Certificate): Profile | string {
     mayCertify: usages === undefined ? undefined : (usages & KeyUsageFlags.keyCertSign) !== 0,
     mayHandshake: usages === undefined ? undefined : (usages & TLS_SERVER_USAGES) !== 0,
     extendedKeyUsage: parsed.getExtension(ExtendedKeyUsageExtension)?.usages.map(String),
+    rdns: readDirectoryName(certificate.subject),
     alternativeNames: names ? readAlternativeNames(names) : [],
     commonNames: subjectName.getField('CN'),
     emailAddresses: subjectName.getField('E'),
@@ -140,6 +161,15 @@ function repeated(extensions: readonly Extension[]): string | undefined {
   return undefined
 }
 
+/**
+ * OpenSSL reads BER here, and passes over what stands behind the value. Explicit defaults
+ * and idle bits are let be: some authorities write them, and all parsers agree on them.
+ */
+function ambiguous(extensions: readonly Extension[]): string | undefined {
+  const found = extensions.find(({ type, value }) => READ.has(type) && !isDer(Buffer.from(value)))
+  return found && `extension ${printable(found.type)} is not in DER`
+}
+
 /** RFC 5280 §4.2.1, and Netscape's own. */
 const OID = {
   keyUsage: '2.5.29.15',
@@ -160,6 +190,17 @@ const OID = {
   netscapeCertType: '2.16.840.1.113730.1.1',
 } as const
 const PROCESSED: ReadonlySet<string> = new Set(Object.values(OID))
+/** Those whose values are read here. */
+const READ: ReadonlySet<string> = new Set([
+  OID.keyUsage,
+  OID.subjectAltName,
+  OID.basicConstraints,
+  OID.nameConstraints,
+  OID.extendedKeyUsage,
+])
+
+/** Characters of a subject in a refusal, which has to hold dates and names too. */
+const MAX_SUBJECT = 120
 
 const TLS_SERVER_USAGES =
   KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment | KeyUsageFlags.keyAgreement

@@ -1,7 +1,7 @@
 /**
  * Is a path good, whose signatures link leaf and anchor?
  *
- * `pathComplaint` judges what RFC 5280 §6.1 asks of the certificates in a path
+ * `judgePath` judges what RFC 5280 §6.1 asks of the certificates in a path
  * besides signatures, and the leaf's names by RFC 7672 §3.2. An anchor that is a
  * certificate, named whole by a record with selector Cert(0), is held to its own
  * constraints (RFC 7672 §3.1.2) and dates (OpenSSL does the same with a root); its
@@ -15,8 +15,7 @@
 import type { DomainName } from '../name.js'
 import { printable } from '../text.js'
 import type { Refused } from '../verdict.js'
-import { violation } from './constraints.js'
-import { matchName } from './names.js'
+import { namesOf, violation } from './constraints.js'
 import type { Profile } from './profile.js'
 
 export type Path = {
@@ -26,16 +25,26 @@ export type Path = {
   readonly anchor: Profile | undefined
 }
 
+/** Of the leaf, looked up once: it may bear thousands, and stand in many paths. */
+export type LeafNames = {
+  /** RFC 7672 §3.2.2. */
+  readonly wanted: readonly DomainName[]
+  /** Those of them that the leaf bears (names.ts). */
+  readonly borne: readonly DomainName[]
+}
+
 /**
+ * The reference name by which the path is good, or why it is not.
+ *
  * @param instant milliseconds since the epoch
  * @param spend counts one comparison of names; throws when there have been too many
  */
-export function pathComplaint(
+export function judgePath(
   path: Path,
-  referenceNames: readonly DomainName[],
+  names: LeafNames,
   instant: number,
   spend: () => void,
-): Refused | undefined {
+): DomainName | Refused {
   const { certificates, anchor } = path
   const all = anchor ? [...certificates, anchor] : certificates
   return (
@@ -46,7 +55,7 @@ export function pathComplaint(
     firstOf(all, purposeComplaint) ??
     constraintComplaint(all, spend) ??
     firstOf(all, (certificate) => validityComplaint(certificate, instant)) ??
-    nameComplaint(certificates[0], referenceNames)
+    nameIn(certificates[0], all.slice(1), names, spend)
   )
 }
 
@@ -134,7 +143,7 @@ function constraintComplaint(all: readonly Profile[], spend: () => void): Refuse
     for (const [below, certificate] of all.slice(0, index).entries()) {
       const isLeaf = below === 0
       if (!isLeaf && certificate.subject.equals(certificate.issuer)) continue
-      const complaint = violation(constraints, certificate, isLeaf, spend)
+      const complaint = violation(constraints, namesOf(certificate, isLeaf), spend)
       if (complaint === undefined) continue
       return refused('untrusted-path', `${certificate.subjectText}: ${complaint} of ${subjectText}`)
     }
@@ -157,20 +166,43 @@ function validityComplaint(
   return undefined
 }
 
-/** RFC 7672 §3.2.2. */
-function nameComplaint(
-  { x509, alternativeNames, commonNames }: Profile,
-  referenceNames: readonly DomainName[],
-): Refused | undefined {
-  if (matchName(x509, referenceNames) !== undefined) return undefined
+/**
+ * RFC 7672 §3.2.2: the first reference name that the leaf bears and its issuers may vouch for.
+ *
+ * The second half repeats RFC 5280 §6.1.3 (b), (c) for the one name that matters. OpenSSL
+ * found it in octets that constraints.ts read with another library: whatever each made of
+ * them, an authority that may not speak for the name does not.
+ */
+function nameIn(
+  leaf: Profile,
+  issuers: readonly Profile[],
+  { wanted, borne }: LeafNames,
+  spend: () => void,
+): DomainName | Refused {
+  const complaints: string[] = []
+  for (const name of borne) {
+    const complaint = issuers.flatMap(({ constraints, subjectText }) => {
+      const outside = constraints && violation(constraints, [{ form: 'dns', text: name }], spend)
+      return outside === undefined ? [] : [`${leaf.subjectText}: ${outside} of ${subjectText}`]
+    })
+    if (complaint.length === 0) return name
+    complaints.push(...complaint)
+  }
+  const [first] = complaints
+  return first === undefined
+    ? refused('name-mismatch', misnamed(leaf, wanted))
+    : refused('untrusted-path', first)
+}
+
+function misnamed(
+  { subjectText, alternativeNames, commonNames }: Profile,
+  wanted: readonly DomainName[],
+): string {
   const dns = alternativeNames.flatMap((name) => (name.form === 'dns' ? [name.text] : []))
   const borne = dns.length > 0 ? dns : commonNames
   const more = borne.length > 5 ? ` and ${borne.length - 5} more` : ''
   const shown = borne.length > 0 ? borne.slice(0, 5).join(' ') + more : 'no name'
-  return refused(
-    'name-mismatch',
-    `the certificate bears ${shown}, not ${referenceNames.join(' or ')}`,
-  )
+  return `${subjectText} bears ${shown}, not ${wanted.join(' or ')}`
 }
 
 function refused(reason: Refused['reason'], detail: string): Refused {

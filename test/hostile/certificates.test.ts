@@ -301,6 +301,18 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       'untrusted-path',
     ],
     [
+      'IPv4 permitted, the same borne as an IPv6 address',
+      named(ip(...Array<number>(10).fill(0), 255, 255, 10, 0, 0, 1)),
+      constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
+      'untrusted-path',
+    ],
+    [
+      'IP permitted, a whole subnet borne',
+      named(ip(10, 0, 0, 0, 255, 0, 0, 0)),
+      constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
+      'untrusted-path',
+    ],
+    [
       'email permitted by host',
       named(email('a@example.org')),
       constrained(permitted(email('example.org'))),
