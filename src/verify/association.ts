@@ -29,3 +29,23 @@ export function associationData(
       return createHash('sha512').update(selected).digest()
   }
 }
+
+/**
+ * For people: which records, in one printable line. The data of whole certificates and
+ * keys all begin alike, so these are told apart by their SHA2-256.
+ */
+export function recordsText(records: readonly UsableTlsa[]): string {
+  const shown = new Set(records.slice(0, MAX_SHOWN).map(recordText))
+  const more = records.length > MAX_SHOWN ? ` or ${records.length - MAX_SHOWN} more` : ''
+  return [...shown].join(' or ') + more
+}
+
+function recordText({ usage, selector, matchingType, data }: UsableTlsa): string {
+  const isWhole = matchingType === MATCHING_TYPE.full
+  const digest = isWhole ? createHash('sha256').update(data).digest() : data
+  const prefix = `${digest.toString('hex', 0, 8)}...`
+  return `${usage} ${selector} ${matchingType} ${isWhole ? `(SHA2-256 ${prefix})` : prefix}`
+}
+
+/** Records in a line; rollovers have two, or four with both digests. */
+const MAX_SHOWN = 4

@@ -15,12 +15,12 @@ import { openCertificate } from '../certificate.js'
 import type { Certificate } from '../certificate.js'
 import type { DomainName } from '../name.js'
 import { printable } from '../text.js'
-import { tlsaText, toRecord } from '../tlsa.js'
 import type { UsableTlsa } from '../tlsa.js'
 import { REFUSALS } from '../verdict.js'
-import type { Authenticated, Refused } from '../verdict.js'
+import type { Authenticated, RefusalReason, Refused } from '../verdict.js'
 import { certificatesInDns, findAnchors } from './anchors.js'
 import type { Anchors } from './anchors.js'
+import { recordsText } from './association.js'
 import { matchNames } from './names.js'
 import { readProfile } from './profile.js'
 import type { Profile } from './profile.js'
@@ -56,18 +56,20 @@ export function findPath(
   instant: number,
 ): Authenticated | Refused {
   const start = readProfile(leaf)
-  if (typeof start === 'string') return refused('untrusted-path', start)
+  if (typeof start === 'string') return refused('untrusted-path', records, start)
   const pool = toPool(leaf, [...others, ...certificatesInDns(records)])
   if (pool.length > BUDGET.certificates) {
-    return refused('budget-exhausted', `${pool.length} certificates to choose from`)
+    return refused('budget-exhausted', records, `${pool.length} certificates to choose from`)
   }
   const names = { wanted: referenceNames, borne: matchNames(start.x509, referenceNames) }
-  const search = new Search(pool, findAnchors(records, pool), names, instant)
-  const worst = refused('certificate-mismatch', mismatch(start, records))
+  const search = new Search(pool, records, names, instant)
+  const worst = refused('certificate-mismatch', records, `no path from ${start.subjectText}`)
   try {
     return search.extend([start]) ?? moreSpecific(worst, search.worst)
   } catch (error) {
-    if (error instanceof BudgetExhausted) return refused('budget-exhausted', error.message)
+    if (error instanceof BudgetExhausted) {
+      return refused('budget-exhausted', records, `more than ${error.message}`)
+    }
     throw error
   }
 }
@@ -77,6 +79,7 @@ class Search {
   /** The most specific failure so far. */
   worst: Refused | undefined
   private readonly pool: readonly Certificate[]
+  private readonly records: readonly UsableTlsa[]
   private readonly anchors: Anchors
   private readonly names: LeafNames
   private readonly instant: number
@@ -84,9 +87,15 @@ class Search {
   private readonly open = new Map<Certificate, X509Certificate | undefined>()
   private readonly profiles = new Map<Certificate, Profile | string>()
 
-  constructor(pool: readonly Certificate[], anchors: Anchors, names: LeafNames, instant: number) {
+  constructor(
+    pool: readonly Certificate[],
+    records: readonly UsableTlsa[],
+    names: LeafNames,
+    instant: number,
+  ) {
     this.pool = pool
-    this.anchors = anchors
+    this.records = records
+    this.anchors = findAnchors(records, pool)
     this.names = names
     this.instant = instant
   }
@@ -119,13 +128,13 @@ class Search {
     const x509 = this.opened(candidate)
     // RFC 5280 §7.1 and §4.2.1.1: names without regard to case, key identifiers where there are any.
     if (x509 === undefined || !top.x509.checkIssued(x509)) {
-      if (isNamed) this.note(refused('untrusted-path', misfit(top, this.profileOf(candidate))))
+      if (isNamed) this.note('untrusted-path', misfit(top, this.profileOf(candidate)))
       return undefined
     }
     if (!this.isSigned(top, x509.publicKey, 'signatures')) return undefined
     const profile = this.profileOf(candidate)
     if (typeof profile !== 'string') return profile
-    this.note(refused('untrusted-path', profile))
+    this.note('untrusted-path', profile)
     return undefined
   }
 
@@ -141,11 +150,11 @@ class Search {
         ? judgePath({ certificates, anchor }, this.names, this.instant, () => {
             this.spend('comparisons')
           })
-        : refused('untrusted-path', `the key of the trust anchor: ${weakness}`)
+        : { reason: 'untrusted-path' as const, text: `the key of the trust anchor: ${weakness}` }
     if (typeof judged === 'string') {
       return { kind: 'authenticated', record, depth: certificates.length, name: judged }
     }
-    this.note(judged)
+    this.note(judged.reason, judged.text, [record])
     return undefined
   }
 
@@ -173,13 +182,14 @@ class Search {
     }
   }
 
-  private note(refusal: Refused): void {
-    this.worst = moreSpecific(refusal, this.worst)
+  /** @param records those whose anchor the path leads to, or might have led to */
+  private note(reason: RefusalReason, text: string, records = this.records): void {
+    this.worst = moreSpecific(refused(reason, records, text), this.worst)
   }
 
   private spend(what: keyof typeof BUDGET): void {
     this.left[what] -= 1
-    if (this.left[what] < 0) throw new BudgetExhausted(`more than ${BUDGET[what]} ${what}`)
+    if (this.left[what] < 0) throw new BudgetExhausted(`${BUDGET[what]} ${what}`)
   }
 }
 
@@ -200,18 +210,18 @@ function misfit({ subjectText }: Profile, issuer: Profile | string): string {
   if (typeof issuer === 'string') return issuer
   return issuer.mayCertify === false
     ? `${issuer.subjectText} may not sign certificates`
-    : `${issuer.subjectText} is named as the issuer of ${subjectText}, but its key identifier is another`
-}
-
-function mismatch({ subjectText }: Profile, records: readonly UsableTlsa[]): string {
-  const anchors = records.slice(0, 4).map((record) => tlsaText(toRecord(record)))
-  return `no path from ${subjectText} to a trust anchor of ${anchors.join(', ')}`
+    : `${issuer.subjectText} has the name of the issuer of ${subjectText}, but its key or key identifier does not fit`
 }
 
 function moreSpecific(a: Refused, b: Refused | undefined): Refused {
   return b !== undefined && REFUSALS.indexOf(b.reason) > REFUSALS.indexOf(a.reason) ? b : a
 }
 
-function refused(reason: Refused['reason'], detail: string): Refused {
-  return { kind: 'refused', reason, detail: printable(detail, 400) }
+/** The records come first, since what a certificate says of itself may be long. */
+function refused(reason: RefusalReason, records: readonly UsableTlsa[], text: string): Refused {
+  return {
+    kind: 'refused',
+    reason,
+    detail: printable(`trust anchor ${recordsText(records)}: ${text}`, 400),
+  }
 }

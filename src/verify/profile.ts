@@ -75,7 +75,7 @@ export function describeCertificate({ der }: Certificate): string {
   } catch {
     // Named by its digest, then.
   }
-  return `certificate with SHA2-256 ${createHash('sha256').update(der).digest('hex')}`
+  return `certificate (SHA2-256 ${createHash('sha256').update(der).digest('hex').slice(0, 16)}...)`
 }
 
 function toSubjectText({ subject, serialNumber }: PeculiarCertificate): string {

@@ -23,10 +23,11 @@ export function keyWeakness(key: KeyObject): string | undefined {
         ? 'RSA exponent of more than 32 bits is not accepted'
         : undefined
     case 'ec':
-      // Parameters spelled out instead of named have no namedCurve here (CVE-2020-0601).
-      return STRONG_CURVES.has(namedCurve ?? '')
-        ? undefined
-        : `curve ${printable(namedCurve ?? 'with explicit parameters')} is not accepted`
+      if (namedCurve !== undefined && STRONG_CURVES.has(namedCurve)) return undefined
+      // Parameters that are spelled out and are not those of a named curve (CVE-2020-0601).
+      return namedCurve === undefined || namedCurve === 'UNDEF'
+        ? 'a curve with parameters of its own is not accepted'
+        : `curve ${printable(namedCurve)} is not accepted`
     case 'ed25519':
     case 'ed448':
       return undefined

@@ -13,8 +13,7 @@
  * that the answer names what an operator can mend. Pure: given an instant.
  */
 import type { DomainName } from '../name.js'
-import { printable } from '../text.js'
-import type { Refused } from '../verdict.js'
+import type { RefusalReason } from '../verdict.js'
 import { namesOf, violation } from './constraints.js'
 import type { Profile } from './profile.js'
 
@@ -33,6 +32,9 @@ export type LeafNames = {
   readonly borne: readonly DomainName[]
 }
 
+/** What is wrong with a path, in words that name the certificate. */
+export type Complaint = { readonly reason: RefusalReason; readonly text: string }
+
 /**
  * The reference name by which the path is good, or why it is not.
  *
@@ -44,7 +46,7 @@ export function judgePath(
   names: LeafNames,
   instant: number,
   spend: () => void,
-): DomainName | Refused {
+): DomainName | Complaint {
   const { certificates, anchor } = path
   const all = anchor ? [...certificates, anchor] : certificates
   return (
@@ -61,8 +63,8 @@ export function judgePath(
 
 function firstOf<T>(
   items: readonly T[],
-  complain: (item: T) => Refused | undefined,
-): Refused | undefined {
+  complain: (item: T) => Complaint | undefined,
+): Complaint | undefined {
   for (const item of items) {
     const complaint = complain(item)
     if (complaint) return complaint
@@ -71,21 +73,19 @@ function firstOf<T>(
 }
 
 /** RFC 6698 §4.1: too weak for local policy. */
-function strengthComplaint({ keyWeakness, subjectText }: Profile): Refused | undefined {
-  return keyWeakness === undefined
-    ? undefined
-    : refused('untrusted-path', `${subjectText}: ${keyWeakness}`)
+function strengthComplaint({ keyWeakness, subjectText }: Profile): Complaint | undefined {
+  return keyWeakness === undefined ? undefined : untrusted(`${subjectText}: ${keyWeakness}`)
 }
 
 /** The signatures that the path relies on; the anchor's own is not among them (RFC 5280 §6.1). */
-function signatureComplaint({ signatureWeakness, subjectText }: Profile): Refused | undefined {
+function signatureComplaint({ signatureWeakness, subjectText }: Profile): Complaint | undefined {
   return signatureWeakness === undefined
     ? undefined
-    : refused('untrusted-path', `${subjectText}: ${signatureWeakness}`)
+    : untrusted(`${subjectText}: ${signatureWeakness}`)
 }
 
 /** RFC 5280 §6.1.4 (k) to (n), for everything above the leaf. */
-function issuersComplaint({ certificates, anchor }: Path): Refused | undefined {
+function issuersComplaint({ certificates, anchor }: Path): Complaint | undefined {
   const [, ...intermediates] = certificates
   for (const [index, issuer] of intermediates.entries()) {
     const complaint = issuerComplaint(issuer, intermediates.slice(0, index), issuer.isCa === true)
@@ -108,44 +108,41 @@ function issuerComplaint(
   { subjectText, mayCertify, pathLength }: Profile,
   below: readonly Profile[],
   isAuthority: boolean,
-): Refused | undefined {
-  if (!isAuthority) return refused('untrusted-path', `${subjectText} is no CA`)
+): Complaint | undefined {
+  if (!isAuthority) return untrusted(`${subjectText} is no CA`)
   if (mayCertify === false) {
-    return refused('untrusted-path', `${subjectText} may not sign certificates`)
+    return untrusted(`${subjectText} may not sign certificates`)
   }
   const counted = below.filter(({ subject, issuer }) => !subject.equals(issuer)).length
   return pathLength !== undefined && counted > pathLength
-    ? refused('untrusted-path', `${subjectText} allows ${pathLength} CAs below it, not ${counted}`)
+    ? untrusted(`${subjectText} allows ${pathLength} CAs below it, not ${counted}`)
     : undefined
 }
 
 /** RFC 5280 §4.2.1.3: what a TLS server's key is used for. */
-function usageComplaint({ mayHandshake, subjectText }: Profile): Refused | undefined {
+function usageComplaint({ mayHandshake, subjectText }: Profile): Complaint | undefined {
   return mayHandshake === false
-    ? refused('untrusted-path', `the key usage of ${subjectText} does not allow a TLS server`)
+    ? untrusted(`the key usage of ${subjectText} does not allow a TLS server`)
     : undefined
 }
 
 /** RFC 5280 §4.2.1.12; for authorities too, as OpenSSL and the public CAs have it. */
-function purposeComplaint({ extendedKeyUsage, subjectText }: Profile): Refused | undefined {
+function purposeComplaint({ extendedKeyUsage, subjectText }: Profile): Complaint | undefined {
   return extendedKeyUsage === undefined || extendedKeyUsage.some((oid) => SERVER_PURPOSES.has(oid))
     ? undefined
-    : refused(
-        'untrusted-path',
-        `the extended key usage of ${subjectText} does not allow a TLS server`,
-      )
+    : untrusted(`the extended key usage of ${subjectText} does not allow a TLS server`)
 }
 
 /** RFC 5280 §6.1.3 (b), (c): every issuer's constraints bind everything below it but self-issued CAs. */
-function constraintComplaint(all: readonly Profile[], spend: () => void): Refused | undefined {
+function constraintComplaint(all: readonly Profile[], spend: () => void): Complaint | undefined {
   for (const [index, { constraints, subjectText }] of all.entries()) {
     if (constraints === undefined) continue
     for (const [below, certificate] of all.slice(0, index).entries()) {
       const isLeaf = below === 0
       if (!isLeaf && certificate.subject.equals(certificate.issuer)) continue
-      const complaint = violation(constraints, namesOf(certificate, isLeaf), spend)
-      if (complaint === undefined) continue
-      return refused('untrusted-path', `${certificate.subjectText}: ${complaint} of ${subjectText}`)
+      const outside = violation(constraints, namesOf(certificate, isLeaf), spend)
+      if (outside === undefined) continue
+      return untrusted(`${certificate.subjectText}: ${outside} of ${subjectText}`)
     }
   }
   return undefined
@@ -154,14 +151,17 @@ function constraintComplaint(all: readonly Profile[], spend: () => void): Refuse
 function validityComplaint(
   { notBefore, notAfter, subjectText }: Profile,
   instant: number,
-): Refused | undefined {
+): Complaint | undefined {
   if (instant > notAfter) {
     const when = new Date(notAfter).toISOString()
-    return refused('certificate-expired', `${subjectText} expired at ${when}`)
+    return { reason: 'certificate-expired', text: `${subjectText} expired at ${when}` }
   }
   if (instant < notBefore) {
     const when = new Date(notBefore).toISOString()
-    return refused('certificate-not-yet-valid', `${subjectText} is not valid before ${when}`)
+    return {
+      reason: 'certificate-not-yet-valid',
+      text: `${subjectText} is not valid before ${when}`,
+    }
   }
   return undefined
 }
@@ -178,20 +178,20 @@ function nameIn(
   issuers: readonly Profile[],
   { wanted, borne }: LeafNames,
   spend: () => void,
-): DomainName | Refused {
+): DomainName | Complaint {
   const complaints: string[] = []
   for (const name of borne) {
-    const complaint = issuers.flatMap(({ constraints, subjectText }) => {
+    const here = issuers.flatMap(({ constraints, subjectText }) => {
       const outside = constraints && violation(constraints, [{ form: 'dns', text: name }], spend)
       return outside === undefined ? [] : [`${leaf.subjectText}: ${outside} of ${subjectText}`]
     })
-    if (complaint.length === 0) return name
-    complaints.push(...complaint)
+    if (here.length === 0) return name
+    complaints.push(...here)
   }
   const [first] = complaints
   return first === undefined
-    ? refused('name-mismatch', misnamed(leaf, wanted))
-    : refused('untrusted-path', first)
+    ? { reason: 'name-mismatch', text: misnamed(leaf, wanted) }
+    : untrusted(first)
 }
 
 function misnamed(
@@ -205,8 +205,8 @@ function misnamed(
   return `${subjectText} bears ${shown}, not ${wanted.join(' or ')}`
 }
 
-function refused(reason: Refused['reason'], detail: string): Refused {
-  return { kind: 'refused', reason, detail: printable(detail, 400) }
+function untrusted(text: string): Complaint {
+  return { reason: 'untrusted-path', text }
 }
 
 /** RFC 5280 §4.2.1.12: serverAuth, anyExtendedKeyUsage. */

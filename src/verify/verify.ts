@@ -16,8 +16,9 @@ import { printable } from '../text.js'
 import { USAGE } from '../tlsa.js'
 import type { UsableTlsa } from '../tlsa.js'
 import type { PeerChain, Refused, Verdict } from '../verdict.js'
-import { associationData, matchesAssociation } from './association.js'
+import { associationData, matchesAssociation, recordsText } from './association.js'
 import { findPath } from './path.js'
+import { describeCertificate } from './profile.js'
 
 /** @param instant milliseconds since the epoch at which the certificates have to be valid */
 export function verify(
@@ -28,19 +29,27 @@ export function verify(
   if (expectation.kind === 'encrypt') return { kind: 'encrypted' }
   const [first, ...rest] = chain
   const leaf = parseCertificate(first)
-  if (leaf === undefined) return refused('unreadable-certificate', 'the leaf is no certificate')
+  if (leaf === undefined) {
+    const detail = `what the server showed first is no certificate: ${first.length} octets`
+    return refused('unreadable-certificate', detail)
+  }
 
   const endEntity = expectation.records.filter(({ usage }) => usage === USAGE.daneEe)
   const match = endEntity.find((record) => matchesAssociation(record, leaf))
   // RFC 7672 §3.1.1: a match is all it takes; names, validity and issuer play no part.
   if (match) return { kind: 'authenticated', record: match, depth: 0, name: undefined }
 
+  const mismatches = endEntity.length > 0 ? [mismatch(leaf, endEntity)] : []
   const anchors = expectation.records.filter(({ usage }) => usage === USAGE.daneTa)
   if (anchors.length > 0) {
     const others = rest.flatMap((der) => parseCertificate(der) ?? [])
-    return findPath(leaf, others, anchors, expectation.referenceNames, instant)
+    const verdict = findPath(leaf, others, anchors, expectation.referenceNames, instant)
+    // Whatever else was wrong came further than a mismatch; of two mismatches both are told.
+    if (verdict.kind === 'authenticated' || verdict.reason !== 'certificate-mismatch')
+      return verdict
+    mismatches.push(verdict.detail)
   }
-  return refused('certificate-mismatch', mismatch(leaf, endEntity))
+  return refused('certificate-mismatch', printable(mismatches.join('; '), 400))
 }
 
 /** Nothing was shown: an anonymous suite, a resumed session, a broken TLS stack. */
@@ -49,12 +58,8 @@ export function verifyNothing(): Refused {
 }
 
 function mismatch(leaf: Certificate, records: readonly UsableTlsa[]): string {
-  const shown = records.slice(0, 4).map((record) => {
-    const { usage, selector, matchingType, data } = record
-    const has = associationData(record, leaf).toString('hex', 0, 8)
-    return `${usage} ${selector} ${matchingType} expects ${data.toString('hex', 0, 8)}... and the certificate has ${has}...`
-  })
-  return printable(shown.join('; '), 400)
+  const found = records.map((record) => ({ ...record, data: associationData(record, leaf) }))
+  return `${describeCertificate(leaf)} is ${recordsText(found)}, expected ${recordsText(records)}`
 }
 
 function refused(reason: Refused['reason'], detail: string): Refused {

@@ -5,7 +5,7 @@
  * signed by any key or by none. For tests of what hostile or odd certificates do.
  */
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import type { KeyObject, SignKeyObjectInput } from 'node:crypto'
 
 export type Der = Buffer
 
@@ -103,6 +103,10 @@ export type CertificateParts = {
   readonly keys: KeyPair
   /** Whose signature; the certificate's own if not given. */
   readonly signedBy?: KeyPair
+  /** How it is signed, if not in the usual way of the signing key. */
+  readonly signature?: Signature
+  /** The AlgorithmIdentifier inside the signed part, if it is another. */
+  readonly innerAlgorithm?: Der
   readonly extensions?: readonly Der[]
   /** Validity's two times as DER; a decade around the laboratory's noon if not given. */
   readonly times?: readonly [Der, Der]
@@ -115,28 +119,47 @@ export const generalizedTime = (text: string): Der => element(0x18, text)
 
 export type Built = { readonly der: Buffer; readonly spki: Buffer }
 
-const ECDSA_SHA256 = seq(oid('1.2.840.10045.4.3.2'))
+/** An AlgorithmIdentifier, and what Node calls the same. */
+export type Signature = {
+  readonly algorithm: Der
+  readonly digest: string | undefined
+  readonly options?: Omit<SignKeyObjectInput, 'key'>
+}
 
 export function build(parts: CertificateParts): Built {
   const {
     keys,
     signedBy = keys,
     times = [utcTime('200101000000Z'), utcTime('350101000000Z')],
+    signature: { algorithm, digest, options } = usualSignature(signedBy.privateKey),
   } = parts
   const subject = parts.subject ?? dn([[CN, 'mx.example.org']])
   const spki = keys.publicKey.export({ type: 'spki', format: 'der' })
   const tbs = seq(
     ...(parts.isVersion1 ? [] : [context(0, integer(2))]),
     integer(parts.serial ?? 1),
-    ECDSA_SHA256,
+    parts.innerAlgorithm ?? algorithm,
     parts.issuer ?? subject,
     seq(...times),
     subject,
     spki,
     ...(parts.extensions ? [context(3, seq(...parts.extensions))] : []),
   )
-  const signature = sign('sha256', tbs, signedBy.privateKey)
-  return { der: seq(tbs, ECDSA_SHA256, element(0x03, Buffer.from([0]), signature)), spki }
+  const signature = sign(digest, tbs, { key: signedBy.privateKey, ...options })
+  return { der: seq(tbs, algorithm, element(0x03, Buffer.from([0]), signature)), spki }
+}
+
+function usualSignature({ asymmetricKeyType }: KeyObject): Signature {
+  switch (asymmetricKeyType) {
+    case 'ed25519':
+      return { algorithm: seq(oid('1.3.101.112')), digest: undefined }
+    case 'ed448':
+      return { algorithm: seq(oid('1.3.101.113')), digest: undefined }
+    case 'rsa':
+      return { algorithm: seq(oid('1.2.840.113549.1.1.11'), element(0x05)), digest: 'sha256' }
+    default:
+      return { algorithm: seq(oid('1.2.840.10045.4.3.2')), digest: 'sha256' }
+  }
 }
 
 function keyIdOf(key: KeyObject): Buffer {

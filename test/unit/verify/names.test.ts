@@ -1,0 +1,69 @@
+/** Names under DANE-TA(2): which are wanted, and which a certificate bears. */
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import type { Minted, MintOptions } from '../../../lab/certificates.js'
+import { chainOf, judge, tlsaFor, word } from '../../support/chains.js'
+import { family, leafOf } from '../../support/mint.js'
+
+let root: Minted
+let intermediate: Minted
+
+before(async () => {
+  ;({ root, intermediate } = await family())
+})
+
+describe('names under DANE-TA(2) (RFC 7672 §3.2.2, §3.2.3)', () => {
+  const cases: readonly (readonly [string, Partial<MintOptions>, string])[] = [
+    ['DNS-ID is the base domain [R7672-3.2.2-a]', { names: ['mx.example.org'] }, 'authenticated'],
+    ['DNS-ID is the next hop [R7672-3.2.2-b]', { names: ['example.org'] }, 'authenticated'],
+    ['DNS-ID is another host', { names: ['mx2.example.org'] }, 'name-mismatch'],
+    ['one of several DNS-IDs', { names: ['a.example', 'mx.example.org'] }, 'authenticated'],
+    ['letters in other case', { names: ['MX.Example.ORG'] }, 'authenticated'],
+    ['wildcard for one label [R7672-3.2.3-c]', { names: ['*.example.org'] }, 'authenticated'],
+    ['wildcard for two labels [R7672-3.2.3-d]', { names: ['*.org'] }, 'name-mismatch'],
+    ['wildcard below the name', { names: ['*.mx.example.org'] }, 'name-mismatch'],
+    ['partial wildcard in front [R7672-3.2.3-e]', { names: ['m*.example.org'] }, 'name-mismatch'],
+    ['partial wildcard behind', { names: ['*x.example.org'] }, 'name-mismatch'],
+    ['wildcard inside', { names: ['mx.*.org'] }, 'name-mismatch'],
+    ['bare wildcard', { names: ['*'] }, 'name-mismatch'],
+    ['trailing dot', { names: ['mx.example.org.'] }, 'name-mismatch'],
+    ['leading dot', { names: ['.example.org'] }, 'name-mismatch'],
+    [
+      'CN-ID where there is no DNS-ID [R7672-3.2.3-b]',
+      { subject: 'CN=mx.example.org', names: [] },
+      'authenticated',
+    ],
+    ['wildcard CN-ID', { subject: 'CN=*.example.org', names: [] }, 'authenticated'],
+    [
+      'CN-ID beside another DNS-ID [R6125-6.4.4-a]',
+      { subject: 'CN=mx.example.org', names: ['other.example'] },
+      'name-mismatch',
+    ],
+    ['no name at all', { subject: 'O=nobody', names: [] }, 'name-mismatch'],
+  ]
+  for (const [circumstance, options, wanted] of cases) {
+    test(`${circumstance}: ${wanted}`, async () => {
+      const { names, ...rest } = options
+      const named = await leafOf(intermediate, { names: names ?? [], ...rest })
+      const verdict = judge([tlsaFor(2, 1, 1, root)], chainOf(named, intermediate, root))
+      assert.equal(word(verdict).replace(/ at \d$/, ''), wanted)
+    })
+  }
+
+  test('under an insecure MX record the MX host alone counts [R7672-3.2.2-d]', async () => {
+    const named = await leafOf(intermediate, { names: ['example.org'] })
+    const verdict = judge([tlsaFor(2, 1, 1, root)], chainOf(named, intermediate, root), {
+      names: ['mx.example.org'],
+    })
+    assert.equal(word(verdict), 'name-mismatch')
+  })
+
+  test('the refusal names what was found and what was expected', async () => {
+    const named = await leafOf(intermediate, { names: ['other.example', '*.other.example'] })
+    const verdict = judge([tlsaFor(2, 1, 1, root)], chainOf(named, intermediate, root))
+    assert.match(
+      verdict.kind === 'refused' ? verdict.detail : '',
+      /bears other\.example \*\.other\.example, not mx\.example\.org or example\.org/,
+    )
+  })
+})
