@@ -167,3 +167,8 @@ function keyIdOf(key: KeyObject): Buffer {
     .update(key.export({ type: 'spki', format: 'der' }))
     .digest()
 }
+
+/** For servers, which take nothing else. */
+export function pemOf(der: Der): string {
+  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
+}
