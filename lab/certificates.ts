@@ -9,7 +9,9 @@ import { createHash, randomBytes, webcrypto } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { GeneralName, GeneralSubtree, GeneralSubtrees, NameConstraints } from '@peculiar/asn1-x509'
 import {
+  AuthorityInfoAccessExtension,
   BasicConstraintsExtension,
+  CRLDistributionPointsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   Extension,
@@ -188,4 +190,4 @@ export function unknownCritical(): Extension {
 }
 
 // For those who must not import the library before reflect-metadata.
-export { KeyUsageFlags }
+export { AuthorityInfoAccessExtension, CRLDistributionPointsExtension, KeyUsageFlags }

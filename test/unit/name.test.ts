@@ -66,7 +66,7 @@ for (const [circumstance, text, wanted] of wire) {
   })
 }
 
-test('TLSA owner: port in decimal, no leading zeros (RFC 6698 §3)', () => {
+test('TLSA owner: port in decimal, no leading zeros (RFC 6698 §3) [R6698-3-a]', () => {
   assert.equal(tlsaOwner(25, name('mx.example.org')), '_25._tcp.mx.example.org')
 })
 

@@ -24,20 +24,28 @@ describe('the usability filter', () => {
   })
 
   const unusable: readonly (readonly [string, string, string])[] = [
-    ['PKIX-TA(0) (RFC 7672 §3.1.3)', `0 0 1 ${sha256}`, 'pkix-usage'],
-    ['PKIX-EE(1) (RFC 7672 §3.1.3)', `1 1 1 ${sha256}`, 'pkix-usage'],
-    ['usage 4 (RFC 6698 §4.1)', `4 1 1 ${sha256}`, 'unknown-usage'],
+    [
+      'PKIX-TA(0) (RFC 7672 §3.1.3) [R7672-3.1.3-a R7671-4-a R7671-5.3/5.4]',
+      `0 0 1 ${sha256}`,
+      'pkix-usage',
+    ],
+    ['PKIX-EE(1) (RFC 7672 §3.1.3) [R7672-3.1.3-a]', `1 1 1 ${sha256}`, 'pkix-usage'],
+    ['usage 4 (RFC 6698 §4.1) [R6698-2.1-b R6698-4.1-e]', `4 1 1 ${sha256}`, 'unknown-usage'],
     ['usage 255, private use', `255 1 1 ${sha256}`, 'unknown-usage'],
-    ['selector 2', `3 2 1 ${sha256}`, 'unknown-selector'],
-    ['matching type 3', `3 1 3 ${sha256}`, 'unknown-matching-type'],
+    ['selector 2 [R6698-4.1-e]', `3 2 1 ${sha256}`, 'unknown-selector'],
+    ['matching type 3 [R6698-4.1-e]', `3 1 3 ${sha256}`, 'unknown-matching-type'],
     ['matching type 255', `3 1 255 ${sha256}`, 'unknown-matching-type'],
-    ['SHA2-256 of 31 octets (RFC 6698 §4.1)', `3 1 1 ${sha256.slice(2)}`, 'wrong-digest-length'],
+    [
+      'SHA2-256 of 31 octets (RFC 6698 §4.1) [R6698-4.1-f]',
+      `3 1 1 ${sha256.slice(2)}`,
+      'wrong-digest-length',
+    ],
     ['SHA2-256 of 33 octets', `3 1 1 ${sha256}00`, 'wrong-digest-length'],
     ['SHA2-256 of nothing', '3 1 1', 'wrong-digest-length'],
     ['SHA2-512 of 32 octets', `2 0 2 ${sha256}`, 'wrong-digest-length'],
-    ['Full(0) of nothing', '3 0 0', 'not-a-certificate'],
-    ['Full(0) certificate that is none', '2 0 0 3003020101', 'not-a-certificate'],
-    ['Full(0) key that is none', '2 1 0 3003020101', 'not-a-public-key'],
+    ['Full(0) of nothing [R6698-4.1-f]', '3 0 0', 'not-a-certificate'],
+    ['Full(0) certificate that is none [R6698-4.1-f]', '2 0 0 3003020101', 'not-a-certificate'],
+    ['Full(0) key that is none [R6698-4.1-f]', '2 1 0 3003020101', 'not-a-public-key'],
     ['Full(0) key of nothing', '3 1 0', 'not-a-public-key'],
   ]
   for (const [circumstance, text, reason] of unusable) {
@@ -49,14 +57,14 @@ describe('the usability filter', () => {
     })
   }
 
-  test('unusable: RDATA that ends before its third octet', () => {
+  test('unusable: RDATA that ends before its third octet [R6698-4.1-f]', () => {
     for (const length of [0, 1, 2]) {
       const short = { rdata: Buffer.alloc(length, 3) }
       assert.deepEqual(filterTlsa([short]).unusable, [{ record: short, reason: 'rdata-too-short' }])
     }
   })
 
-  test('usable: every combination that RFC 7672 §3.1 defines', () => {
+  test('usable: every combination that RFC 7672 §3.1 defines [R6698-2.1-a R6698-6-a R7671-2-a]', () => {
     for (const usage of [2, 3]) {
       for (const [selector, full] of [certificate.der, certificate.spki].entries()) {
         for (const data of [full.toString('hex'), sha256, sha512].entries()) {
@@ -84,7 +92,7 @@ describe('the usability filter', () => {
     assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-public-key')
   })
 
-  test('unusable records do not make their neighbors unusable (RFC 6698 §4.1)', () => {
+  test('unusable records do not make their neighbors unusable (RFC 6698 §4.1) [R6698-4.1-e]', () => {
     const good = `3 1 1 ${sha256}`
     const { usable, unusable } = filterTlsa([record('3 1 1 00'), record(good), record('9 9 9')])
     assert.deepEqual(usable.map(toRecord), [record(good)])
@@ -96,17 +104,17 @@ describe('digest agility (RFC 7671 §9)', () => {
   const kept = (...texts: readonly string[]): readonly string[] =>
     filterTlsa(texts.map(record)).usable.map((usable) => tlsaText(toRecord(usable), 0).slice(0, 5))
 
-  test('the strongest digest of a usage and selector displaces the weaker', () => {
+  test('the strongest digest of a usage and selector displaces the weaker [R7671-9-a R7671-9-b R7672-5-a]', () => {
     assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 2 ${sha512}`), ['3 1 2'])
   })
-  test('within one usage and selector only', () => {
+  test('within one usage and selector only [R7671-9-b]', () => {
     assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 0 2 ${sha512}`, `2 1 2 ${sha512}`), [
       '3 1 1',
       '3 0 2',
       '2 1 2',
     ])
   })
-  test('after the malformed are gone: a short SHA2-512 displaces nothing', () => {
+  test('after the malformed are gone: a short SHA2-512 displaces nothing [R7671-9-c]', () => {
     assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 2 ${sha256}`), ['3 1 1'])
   })
   test('an unknown digest displaces nothing', () => {
@@ -119,7 +127,7 @@ describe('digest agility (RFC 7671 §9)', () => {
     const { unusable } = filterTlsa([record(`3 1 1 ${sha256}`), record(`3 1 2 ${sha512}`)])
     assert.deepEqual(unusable, [{ record: record(`3 1 1 ${sha256}`), reason: 'weaker-digest' }])
   })
-  test('Full(0) stays beside digests', async () => {
+  test('Full(0) stays beside digests [R7671-9-b]', async () => {
     const { spki } = await mint({ subject: 'CN=mx.example.org' })
     assert.deepEqual(kept(`3 1 0 ${spki.toString('hex')}`, `3 1 1 ${sha256}`, `3 1 2 ${sha512}`), [
       '3 1 0',
@@ -128,7 +136,7 @@ describe('digest agility (RFC 7671 §9)', () => {
   })
 })
 
-test('presentation as in RFC 6698 §2.2, cut for log lines', () => {
+test('presentation as in RFC 6698 §2.2, cut for log lines [R6698-2.2-a]', () => {
   assert.equal(tlsaText(record(`3 1 1 ${sha256}`)), '3 1 1 0000000000000000...')
   assert.equal(tlsaText(record('3 1 1 00ff')), '3 1 1 00ff')
   assert.equal(tlsaText({ rdata: Buffer.from('0301', 'hex') }), '\\# 2 0301')

@@ -93,7 +93,7 @@ describe('DANE-EE(3) (RFC 7672 §3.1.1)', () => {
     assert.equal(word(judge(records, chainOf(leaf))), 'authenticated at 0')
   })
 
-  test('the verdict names the record that matched', () => {
+  test('the verdict names the record that matched [R7672-3.1.1-a]', () => {
     const verdict = judge([tlsaFor(3, 1, 1, stranger), tlsaFor(3, 1, 2, leaf)], chainOf(leaf))
     assert.equal(verdict.kind === 'authenticated' && verdict.record.matchingType, 2)
     assert.equal(verdict.kind === 'authenticated' && verdict.name, undefined)

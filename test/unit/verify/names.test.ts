@@ -16,15 +16,27 @@ describe('names under DANE-TA(2) (RFC 7672 §3.2.2, §3.2.3)', () => {
   const cases: readonly (readonly [string, Partial<MintOptions>, string])[] = [
     ['DNS-ID is the base domain [R7672-3.2.2-a]', { names: ['mx.example.org'] }, 'authenticated'],
     ['DNS-ID is the next hop [R7672-3.2.2-b]', { names: ['example.org'] }, 'authenticated'],
-    ['DNS-ID is another host', { names: ['mx2.example.org'] }, 'name-mismatch'],
-    ['one of several DNS-IDs', { names: ['a.example', 'mx.example.org'] }, 'authenticated'],
-    ['letters in other case', { names: ['MX.Example.ORG'] }, 'authenticated'],
-    ['wildcard for one label [R7672-3.2.3-c]', { names: ['*.example.org'] }, 'authenticated'],
-    ['wildcard for two labels [R7672-3.2.3-d]', { names: ['*.org'] }, 'name-mismatch'],
+    ['DNS-ID is another host [R7672-3.2.2-a]', { names: ['mx2.example.org'] }, 'name-mismatch'],
+    [
+      'one of several DNS-IDs [R7672-3.2.3-a]',
+      { names: ['a.example', 'mx.example.org'] },
+      'authenticated',
+    ],
+    ['letters in other case [R7672-3.2.3-a]', { names: ['MX.Example.ORG'] }, 'authenticated'],
+    [
+      'wildcard for one label [R7672-3.2.3-c R6125-6.4.3-a]',
+      { names: ['*.example.org'] },
+      'authenticated',
+    ],
+    [
+      'wildcard for two labels [R7672-3.2.3-d R6125-6.4.3-a]',
+      { names: ['*.org'] },
+      'name-mismatch',
+    ],
     ['wildcard below the name', { names: ['*.mx.example.org'] }, 'name-mismatch'],
     ['partial wildcard in front [R7672-3.2.3-e]', { names: ['m*.example.org'] }, 'name-mismatch'],
-    ['partial wildcard behind', { names: ['*x.example.org'] }, 'name-mismatch'],
-    ['wildcard inside', { names: ['mx.*.org'] }, 'name-mismatch'],
+    ['partial wildcard behind [R7672-3.2.3-e]', { names: ['*x.example.org'] }, 'name-mismatch'],
+    ['wildcard inside [R7672-3.2.3-e R6125-6.4.3-a]', { names: ['mx.*.org'] }, 'name-mismatch'],
     ['bare wildcard', { names: ['*'] }, 'name-mismatch'],
     ['trailing dot', { names: ['mx.example.org.'] }, 'name-mismatch'],
     ['leading dot', { names: ['.example.org'] }, 'name-mismatch'],
@@ -33,9 +45,9 @@ describe('names under DANE-TA(2) (RFC 7672 §3.2.2, §3.2.3)', () => {
       { subject: 'CN=mx.example.org', names: [] },
       'authenticated',
     ],
-    ['wildcard CN-ID', { subject: 'CN=*.example.org', names: [] }, 'authenticated'],
+    ['wildcard CN-ID [R7672-3.2.3-c]', { subject: 'CN=*.example.org', names: [] }, 'authenticated'],
     [
-      'CN-ID beside another DNS-ID [R6125-6.4.4-a]',
+      'CN-ID beside another DNS-ID [R6125-6.4.4-a R7672-3.2.3-b]',
       { subject: 'CN=mx.example.org', names: ['other.example'] },
       'name-mismatch',
     ],
@@ -49,6 +61,21 @@ describe('names under DANE-TA(2) (RFC 7672 §3.2.2, §3.2.3)', () => {
       assert.equal(word(verdict).replace(/ at \d$/, ''), wanted)
     })
   }
+
+  test('the expanded next hop is a third name, if discovery found it [R7672-3.2.2-c]', async () => {
+    const named = await leafOf(intermediate, { names: ['real.example.net'] })
+    const chain = chainOf(named, intermediate, root)
+    const names = ['mx.example.org', 'example.org', 'real.example.net']
+    const verdict = judge([tlsaFor(2, 1, 1, root)], chain, { names })
+    assert.equal(verdict.kind === 'authenticated' && verdict.name, 'real.example.net')
+  })
+
+  test('A-labels are compared as they are [R7672-3.2.3-a]', async () => {
+    const named = await leafOf(intermediate, { names: ['XN--Bcher-kva.example'] })
+    const chain = chainOf(named, intermediate, root)
+    const verdict = judge([tlsaFor(2, 1, 1, root)], chain, { names: ['b\u00fccher.example'] })
+    assert.equal(verdict.kind === 'authenticated' && verdict.name, 'xn--bcher-kva.example')
+  })
 
   test('under an insecure MX record the MX host alone counts [R7672-3.2.2-d]', async () => {
     const named = await leafOf(intermediate, { names: ['example.org'] })

@@ -1,7 +1,14 @@
 /** What RFC 5280 §6.1 asks of the certificates in a path, and of an anchor that is a key. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { KeyUsageFlags, mint, nameConstraints, unknownCritical } from '../../../lab/certificates.js'
+import {
+  AuthorityInfoAccessExtension,
+  CRLDistributionPointsExtension,
+  KeyUsageFlags,
+  mint,
+  nameConstraints,
+  unknownCritical,
+} from '../../../lab/certificates.js'
 import type { MintOptions } from '../../../lab/certificates.js'
 import { chainOf, judge, tlsaFor, word } from '../../support/chains.js'
 import { ca, leafOf } from '../../support/mint.js'
@@ -102,6 +109,18 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
       assert.equal(await verdictOn(flaw), wanted)
     })
   }
+})
+
+test('a certificate that names CRL and OCSP servers: nobody is asked, the verdict is there at once [R7672-4-b]', async () => {
+  const top = await ca('root')
+  const url = 'http://192.0.2.1/'
+  const end = await leafOf(top, {
+    extensions: [
+      new AuthorityInfoAccessExtension({ ocsp: url, caIssuers: url }),
+      new CRLDistributionPointsExtension([url]),
+    ],
+  })
+  assert.equal(word(judge([tlsaFor(2, 0, 1, top)], chainOf(end, top))), 'authenticated at 1')
 })
 
 describe('a trust anchor that is a key has no constraints and no dates (RFC 7672 §3.1.2, RFC 7671 §5.2.3)', () => {
