@@ -1,18 +1,9 @@
 /** What Haraka is told when a gated connection breaks by itself. */
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
 import { describe, test } from 'node:test'
 import { openGate } from '../../../src/haraka/gate.js'
-import type { Socket } from '../../../src/haraka/host.js'
 import { name } from '../../support/names.js'
-
-/** As much of Haraka's stream as the gate touches before a handshake. */
-class Wire extends EventEmitter {
-  upgrade: Socket['upgrade'] = () => undefined
-  isSecure = (): boolean => false
-  isEncrypted = (): boolean => false
-  destroy = (): void => undefined
-}
+import { Wire } from '../../support/wire.js'
 
 /** What was refused, and what Haraka's own listener saw of the error. */
 function broken(stage: 'preamble' | 'handshake'): { refused: string[]; seen: object[] } {
@@ -22,6 +13,7 @@ function broken(stage: 'preamble' | 'handshake'): { refused: string[]; seen: obj
   const settle = openGate(wire, {
     tlsaBase: name('mx.example.org'),
     judge: () => assert.fail('nothing to judge'),
+    judgeAgain: () => assert.fail('nothing to judge again'),
     onRefused: (reason) => refused.push(reason),
     onPassed: () => assert.fail('nothing passes'),
   })

@@ -1,13 +1,10 @@
 /** What the gate does while it waits for a second look at DNS, with Haraka waiting too. */
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
-import { Socket as NetSocket } from 'node:net'
 import { describe, test } from 'node:test'
-import { TLSSocket } from 'node:tls'
 import { openGate } from '../../../src/haraka/gate.js'
-import type { Socket, UpgradeCallback } from '../../../src/haraka/host.js'
 import type { Refused, Verdict } from '../../../src/verdict.js'
 import { name } from '../../support/names.js'
+import { Wire } from '../../support/wire.js'
 
 const MISMATCH: Refused = { kind: 'refused', reason: 'certificate-mismatch', detail: 'the first' }
 const MATCH: Verdict = {
@@ -15,28 +12,6 @@ const MATCH: Verdict = {
   record: { usage: 3, selector: 1, matchingType: 1, data: Buffer.alloc(32) },
   depth: 0,
   name: undefined,
-}
-
-/** As much of a TLS connection as the gate looks at. */
-const cleartext = Object.assign(new TLSSocket(new NetSocket()), {
-  getProtocol: () => 'TLSv1.3',
-  getCipher: () => ({ name: 'TLS_AES_256_GCM_SHA384' }),
-  getPeerX509Certificate: () => ({ raw: Buffer.from('leaf') }),
-})
-
-/** As much of Haraka's stream as the gate touches. */
-class Wire extends EventEmitter {
-  cleartext = cleartext
-  isDestroyed = false
-  handshakeDone: UpgradeCallback = () => undefined
-  upgrade: Socket['upgrade'] = (_, callback) => {
-    if (callback) this.handshakeDone = callback
-  }
-  isSecure = (): boolean => false
-  isEncrypted = (): boolean => true
-  destroy = (): void => {
-    this.isDestroyed = true
-  }
 }
 
 /** A gate that has judged the certificates once, against them, and looks again. */
