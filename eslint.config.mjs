@@ -147,6 +147,10 @@ export default tseslint.config(
   },
   // Nouns: know only each other.
   arrow(['src/*.ts'], { folders: ['dns', 'cache', 'discover', 'verify', 'session', ...RIM] }),
+  arrow(['src/config-folder.ts'], {
+    folders: ['dns', 'cache', 'discover', 'verify', 'session', ...RIM],
+    effects: true,
+  }),
   // The one place that knows every part.
   arrow(['src/assemble.ts'], {
     folders: ['discover', 'verify', 'haraka', 'cli', 'plugins'],

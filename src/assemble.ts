@@ -9,6 +9,8 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { createCachingResolver } from './cache/caching-resolver.js'
+import { createInspection } from './cache/inspection.js'
+import type { Inspection } from './cache/inspection.js'
 import { createMemoryStore } from './cache/memory-store.js'
 import { openRedis } from './cache/redis-client.js'
 import type { RedisClient } from './cache/redis-client.js'
@@ -126,6 +128,25 @@ export function openSharedStore(
   return { store, client }
 }
 
+/** Redis for people. Settles when the first attempt to connect has come to an end. */
+export async function openInspection(
+  redis: RedisSettings,
+  cache: Settings['cache'],
+): Promise<Inspection & { readonly close: () => void }> {
+  const client = openRedis(redis, readCa('redis', redis.caFile), () => undefined)
+  let cancel = (): void => undefined
+  const late = new Promise<void>((resolve) => {
+    cancel = schedule(CONNECT_MS, resolve)
+  })
+  await Promise.race([client.started, late])
+  cancel()
+  const { prefix, key } = redis
+  return {
+    ...createInspection({ client, prefix, secret: key, maxTtlMs: cache.maxTtlMs, now }),
+    close: client.close,
+  }
+}
+
 /** What somebody has purged from Redis is not to live on in here. */
 function watchEpoch(store: RedisStore, forget: () => void): () => void {
   let known: string | undefined
@@ -181,3 +202,6 @@ const PATIENCE_MS = 2_000
 
 /** How soon a purge is noticed; also how soon a Redis that is back is, without any mail. */
 const EPOCH_MS = 5_000
+
+/** How long a person waits for Redis. */
+const CONNECT_MS = 2_000

@@ -18,7 +18,7 @@ import type { DomainName } from '../name.js'
 
 /** Where the fact stands in the store, without the operator's prefix. */
 export function entryKey(name: DomainName, type: RecordType): string {
-  return `${VERSION}:${type}:${name}`
+  return `${KEY_START}${type}:${name}`
 }
 
 /** @param secret undefined: entries are not authenticated */
@@ -56,7 +56,8 @@ export function parseEntry(
 
 /** Characters of the longest entry: the largest RRset that dns/answer.ts lets pass takes less. */
 const MAX_ENTRY = 512 * 1024
-const VERSION = 1
+/** With the version of the entries, so that relays of two versions do not meet. */
+export const KEY_START = '1:'
 
 function toFact(name: DomainName, type: RecordType, body: unknown): Fact | undefined {
   if (!isList(body) || body.length !== 5) return undefined

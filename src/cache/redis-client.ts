@@ -18,8 +18,6 @@ export type RedisClient = RedisCommands & {
   readonly increment: (key: string) => Promise<unknown>
   /** All keys that begin with this, on every node. */
   readonly keys: (prefix: string) => Promise<readonly string[]>
-  /** Milliseconds that a key has left; negative where it has none. */
-  readonly ttl: (key: string) => Promise<number>
   readonly close: () => void
 }
 
@@ -52,7 +50,6 @@ export function openRedis(
       (await plainly(client.set(key, value, 'PX', milliseconds, 'NX'))) === 'OK',
     remove: (key) => plainly(client.del(key)),
     increment: (key) => plainly(client.incr(key)),
-    ttl: (key) => plainly(client.pttl(key)),
     async keys(prefix) {
       const nodes = client instanceof Cluster ? client.nodes('master') : [client]
       const found = await Promise.all(nodes.map((node) => scan(node, prefix)))

@@ -12,7 +12,7 @@
 import type { Fact, LookupObserver, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import { errorText } from '../text.js'
-import { composeEntry, entryKey, parseEntry } from './entry.js'
+import { composeEntry, entryKey, KEY_START, parseEntry } from './entry.js'
 import type { SharedStore } from './shared-store.js'
 
 /** What is asked of a Redis client. Any of it may reject, or never settle. */
@@ -180,7 +180,7 @@ export function createRedisStore(parts: RedisParts): RedisStore {
 }
 
 /** Counts purges. */
-export const EPOCH_KEY = '1:epoch'
+export const EPOCH_KEY = `${KEY_START}epoch`
 
 function nothing(): void {
   // no timer is running

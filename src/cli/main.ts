@@ -2,29 +2,18 @@
  * What did the person at the terminal ask for?
  *
  * Reads the arguments, puts the parts together, prints, and ends with a code: 0 all
- * verified, 1 some not, 2 bad usage, 3 could not be determined.
+ * went well, 1 some not, 2 bad usage, 3 could not be determined.
  */
 import { parseArgs } from 'node:util'
 import { assembleResolver } from '../assemble.js'
-import { parseDomainName } from '../name.js'
-import { SettingsError } from '../option-reader.js'
+import { readConfigFile, readRedisDefaults } from '../config-folder.js'
+import type { DomainName } from '../name.js'
 import { parseSettings } from '../settings.js'
-import { printable } from '../text.js'
+import type { Settings } from '../settings.js'
+import { runCache } from './cache-command.js'
+import { isUsage, toDomains, USAGE, UsageError } from './usage.js'
 import { verifyDomain } from './verify.js'
 import type { Conclusion } from './verify.js'
-
-const USAGE = `Usage: haraka-dane verify [options] DOMAIN...
-
-Does what a delivery would do, up to the certificates, and says what it finds.
-
-  --resolver SERVER          a validating resolver, as in dane.ini; may be given
-                             again, the preferred first (127.0.0.1:53)
-  --policy POLICY            opportunistic or mandatory (opportunistic)
-  --port PORT                port of mail hosts (25)
-  --timeout TIME             for one lookup and for one connection (5s)
-  --help
-
-Exit code: 0 all verified, 1 some not, 2 bad usage, 3 could not be determined.`
 
 const CODE: Readonly<Record<Conclusion, number>> = { verified: 0, failed: 1, undetermined: 3 }
 
@@ -36,6 +25,8 @@ async function main(): Promise<number> {
       policy: { type: 'string', default: 'opportunistic' },
       port: { type: 'string', default: '25' },
       timeout: { type: 'string', default: '5s' },
+      config: { type: 'string', default: 'config' },
+      all: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -43,9 +34,26 @@ async function main(): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  const [command, ...names] = positionals
-  if (command !== 'verify' || names.length === 0)
-    throw new UsageError('a command and a domain are needed')
+  const [command, ...rest] = positionals
+  if (command === 'verify') return runVerify(values, toDomains(rest))
+  if (command === 'cache') return runCache(readSettings(values.config), rest, values.all)
+  throw new UsageError('a command is needed')
+}
+
+function readSettings(folder: string): Settings {
+  const text = readConfigFile(folder, 'dane.ini')
+  if (text === '') throw new UsageError(`${folder} has no dane.ini: give Haraka's config folder`)
+  return parseSettings(text, 'dane.ini', readRedisDefaults(folder))
+}
+
+type VerifyValues = {
+  readonly resolver: readonly string[]
+  readonly policy: string
+  readonly port: string
+  readonly timeout: string
+}
+
+async function runVerify(values: VerifyValues, domains: readonly DomainName[]): Promise<number> {
   if (values.policy !== 'opportunistic' && values.policy !== 'mandatory') {
     throw new UsageError(`--policy ${values.policy}: expected opportunistic or mandatory`)
   }
@@ -59,11 +67,6 @@ async function main(): Promise<number> {
     ].join('\n'),
     'command',
   )
-  const domains = names.map((text) => {
-    const domain = parseDomainName(text)
-    if (domain === undefined) throw new UsageError(`not a domain name: ${printable(text)}`)
-    return domain
-  })
   const resolver = assembleResolver(settings, () => undefined)
   const { port, insecureMx } = settings
   const { timeoutMs } = settings.resolver
@@ -86,20 +89,13 @@ async function main(): Promise<number> {
   return code
 }
 
-class UsageError extends Error {}
-
 main().then(
   (code) => {
     process.exitCode = code
   },
   (error: unknown) => {
-    const isUsage =
-      error instanceof UsageError ||
-      error instanceof SettingsError ||
-      (error instanceof TypeError &&
-        'code' in error &&
-        String(error.code).startsWith('ERR_PARSE_ARGS'))
-    console.error(isUsage ? `${error.message}\n\n${USAGE}` : error)
-    process.exitCode = isUsage ? 2 : 3
+    const isTheirs = isUsage(error)
+    console.error(isTheirs ? `${error.message}\n\n${USAGE}` : error)
+    process.exitCode = isTheirs ? 2 : 3
   },
 )

@@ -9,8 +9,9 @@
  * `for DOMAIN` stands only in lines about mail that DANE verified for that domain
  * (RFC 7672 §2.2.1), so that `grep 'TLS success.*for'` finds those and no others.
  */
-import { failureText, statusWord } from '../lookup.js'
-import type { DnsRecord, Lookup, LookupEvent } from '../lookup.js'
+import { failureText } from '../lookup.js'
+import type { LookupEvent } from '../lookup.js'
+import { lookupText } from '../lookup-text.js'
 import type { DomainName } from '../name.js'
 import type { HostPlan, Plan, Policy } from '../policy.js'
 import { phraseOf } from '../reason.js'
@@ -119,10 +120,12 @@ export function logLookup(plugin: Plugin, isDebug: () => boolean, event: LookupE
       plugin.logdebug(`query ${event.type} ${event.name} to ${event.server}`)
       return
     case 'response':
-      plugin.logdebug(`response ${event.type} ${event.name}: ${lookupText(event.lookup)}`)
+      plugin.logdebug(
+        `response ${event.type} ${event.name}: ${lookupText(event.lookup, Date.now())}`,
+      )
       return
     case 'cached':
-      plugin.logdebug(`cached ${event.type} ${event.name}: ${lookupText(event.lookup)}`)
+      plugin.logdebug(`cached ${event.type} ${event.name}: ${lookupText(event.lookup, Date.now())}`)
       return
   }
 }
@@ -162,33 +165,6 @@ function logRedis(plugin: Plugin, { what, fault }: Extract<LookupEvent, { kind: 
 }
 
 const HELD = 'mail waits, but for domains of policy none and audit'
-
-/** `SECURE ttl=300 10 mx1.example.org, 20 mx2.example.org` */
-export function lookupText(lookup: Lookup, now = Date.now()): string {
-  if (lookup.kind === 'failed') return `${statusWord(lookup)} ${failureText(lookup)}`
-  const ttl = Math.max(0, Math.ceil((lookup.expiresAt - now) / 1000))
-  const what =
-    lookup.kind === 'absent'
-      ? `${lookup.reason.toUpperCase()} ${lookup.security.toUpperCase()}`
-      : lookup.security.toUpperCase()
-  const records = lookup.kind === 'found' ? ` ${lookup.records.map(recordText).join(', ')}` : ''
-  const alias = lookup.aliases.length > 0 ? ` alias of ${lookup.canonicalName}` : ''
-  return printable(`${what} ttl=${ttl}${alias}${records}`, 500)
-}
-
-function recordText(record: DnsRecord): string {
-  switch (record.type) {
-    case 'A':
-    case 'AAAA':
-      return record.address
-    case 'MX':
-      return `${record.preference} ${record.exchange}`
-    case 'CNAME':
-      return record.target
-    case 'TLSA':
-      return tlsaText(record)
-  }
-}
 
 function refusalFields(policy: Policy, { reason, host, detail }: Refusal): Record<string, string> {
   return {

@@ -9,14 +9,11 @@
  * and is missing or empty later is a file in the middle of being written, or gone by
  * accident; what cannot be read is refused always. Effects: reads one file.
  */
-import { lstatSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { readConfigFile, readRedisDefaults } from '../config-folder.js'
 import { SettingsError } from '../option-reader.js'
-import { parseRedisIni } from '../redis-settings.js'
-import type { RedisDefaults } from '../redis-settings.js'
 import { parseSettings } from '../settings.js'
 import type { Settings } from '../settings.js'
-import { errorText } from '../text.js'
 import type { Plugin } from './host.js'
 
 export type SettingsSource = {
@@ -34,38 +31,14 @@ export function createSettingsSource(
     read() {
       // Once is not enough: a watcher that has fired keeps the arguments of the last call.
       plugin.config.get('dane.ini', 'data', changed)
-      const text = readFile(configFile('dane.ini'))
+      const folder = path.join(process.env['HARAKA'] ?? '.', 'config')
+      const text = readConfigFile(folder, 'dane.ini')
       if (text.trim() === '' && isBlank === false) {
         throw new SettingsError('dane.ini is empty or gone; to have the defaults, restart Haraka')
       }
-      const settings = parseSettings(text, 'dane.ini', redisDefaults())
+      const settings = parseSettings(text, 'dane.ini', readRedisDefaults(folder))
       isBlank = text.trim() === ''
       return settings
     },
-  }
-}
-
-/** Haraka's own redis.ini fills what [redis] leaves open; what cannot be read there fills nothing. */
-function redisDefaults(): RedisDefaults {
-  try {
-    return parseRedisIni(readFile(configFile('redis.ini')))
-  } catch {
-    return {}
-  }
-}
-
-function configFile(name: string): string {
-  return path.join(process.env['HARAKA'] ?? '.', 'config', name)
-}
-
-/** The text; empty if there is no such file. */
-function readFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    // A link to nowhere is no absence: somebody meant to have a file there.
-    const isAbsent = lstatSync(file, { throwIfNoEntry: false }) === undefined
-    if (isAbsent && error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw new SettingsError(`${path.basename(file)} cannot be read: ${errorText(error)}`)
   }
 }
