@@ -84,6 +84,13 @@ function withoutServices(asRoot, install) {
 
 function build() {
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+  // What is no longer in the sources is not to be run.
+  for (const folder of readdirSync('build').filter((name) => existsSync(name))) {
+    for (const name of readdirSync(`build/${folder}`, { recursive: true })) {
+      const source = path.join(folder, name.replace(/\.js$/, '.ts'))
+      if (name.endsWith('.js') && !existsSync(source)) rmSync(path.join('build', folder, name))
+    }
+  }
 }
 
 /** The plugin as an operator gets it: packed, and installed with its dependencies. */

@@ -92,8 +92,9 @@ describe('haraka-dane verify', () => {
 })
 
 const misuse: readonly (readonly [string, readonly string[], RegExp])[] = [
-  ['nothing', [], /a command and a domain are needed/],
-  ['no domain', ['verify'], /a command and a domain are needed/],
+  ['nothing', [], /a command is needed/],
+  ['unknown command', ['verfiy', 'example.org'], /a command is needed/],
+  ['no domain', ['verify'], /a domain is needed/],
   ['no domain name', ['verify', 'exa mple.org'], /not a domain name: exa mple\.org/],
   [
     'unknown policy',
