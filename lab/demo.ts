@@ -8,10 +8,11 @@
  * contains it.
  */
 import { beyondRows } from './beyond-rows.js'
-import { judge, recipientOf } from './judge.js'
 import { createAuthority, startLaboratory } from './laboratory.js'
 import { tableRows } from './rows.js'
 import type { Row } from './rows.js'
+import { runRows } from './run-rows.js'
+import type { Result } from './run-rows.js'
 
 const only = optionValue('--only')
 const startedAt = Date.now()
@@ -35,23 +36,7 @@ async function main(): Promise<number> {
   })
   try {
     note('starting two Harakas with the packed plugin: insecure_mx = dane and insecure_mx = may')
-    const [dane, may] = await Promise.all([
-      laboratory.startRelay('dane'),
-      laboratory.startRelay('may'),
-    ])
-    note(`sending ${rows.length} messages`)
-    let done = 0
-    const results = await inGroups(rows, 8, async (row) => {
-      const relay = row.insecureMx === 'may' ? may : dane
-      const sentAt = Date.now()
-      const id = await relay.submit(recipientOf(row))
-      const outcome = await relay.outcomeOf(id)
-      const milliseconds = Date.now() - sentAt
-      // The hosts' record is complete when the session is; QUIT is still on its way.
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      progress(++done, rows.length)
-      return { row, milliseconds, ...judge(row, outcome, id, relay, laboratory) }
-    })
+    const results = await runRows(laboratory, rows, {}, progress)
     const wrong = results.filter(({ complaints }) => complaints.length > 0)
     printTable(results)
     for (const { row, complaints } of wrong)
@@ -64,13 +49,6 @@ async function main(): Promise<number> {
     if (process.argv.includes('--keep')) note(`the laboratory is in ${laboratory.folder}`)
     else await laboratory.stop()
   }
-}
-
-type Result = {
-  readonly row: Row
-  readonly milliseconds: number
-  readonly happened: string
-  readonly complaints: readonly string[]
 }
 
 function printTable(results: readonly Result[]): void {
@@ -119,23 +97,6 @@ function wantedText({ wanted }: Row): string {
     return reason === undefined ? wanted.action : `${wanted.action}: ${reason}`
   }
   return wanted.action
-}
-
-async function inGroups<T, R>(
-  items: readonly T[],
-  size: number,
-  work: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = []
-  const queue = [...items.entries()]
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const [index, item] = next
-      results[index] = await work(item)
-    }
-  }
-  await Promise.all(Array.from({ length: size }, worker))
-  return results
 }
 
 function progress(done: number, all: number): void {
