@@ -128,6 +128,7 @@ function inspectHaraka(plugin: Plugin): {
     toMx: (fields) => new HarakaMx(fields),
     codes: { ok: OK, deny: DENY, denysoft: DENYSOFT, delay: DELAY },
     surroundings: () => ({
+      harakaVersion: String(member(plugin.haraka_require('package.json'), 'version')),
       sendEmail: registered('send_email'),
       getMx: registered('get_mx'),
       isTlsEnabled:

@@ -13,11 +13,12 @@ export type Surroundings = {
   readonly sendEmail: readonly string[]
   readonly getMx: readonly string[]
   readonly isTlsEnabled: boolean
+  readonly harakaVersion: string
 }
 
 export function warnings(
   name: string,
-  { sendEmail, getMx, isTlsEnabled }: Surroundings,
+  { sendEmail, getMx, isTlsEnabled, harakaVersion }: Surroundings,
 ): readonly string[] {
   const before = (plugins: readonly string[]): readonly string[] => [
     ...new Set(plugins.slice(0, Math.max(plugins.indexOf(name), 0))),
@@ -25,6 +26,12 @@ export function warnings(
   const first = before(sendEmail)
   const routers = before(getMx)
   return [
+    ...(harakaVersion === CRASHES
+      ? [
+          `Haraka ${CRASHES} ends when a mail host breaks off a TLS handshake, with or without this plugin: ` +
+            'install 3.1.6 or later',
+        ]
+      : []),
     ...(isTlsEnabled
       ? []
       : ['outbound.ini has enable_tls=false: mail to domains with DANE will not be delivered']),
@@ -37,6 +44,9 @@ export function warnings(
       : []),
   ]
 }
+
+/** Haraka's issue 3553. */
+const CRASHES = '3.1.5'
 
 export function logWarnings(plugin: Plugin, surroundings: Surroundings): void {
   for (const warning of warnings(plugin.name, surroundings)) plugin.logwarn(warning)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { warnings } from '../../../src/haraka/start-check.js'
 
-const quiet = { sendEmail: ['dane'], getMx: ['dane'], isTlsEnabled: true }
+const quiet = { sendEmail: ['dane'], getMx: ['dane'], isTlsEnabled: true, harakaVersion: '3.3.4' }
 
 const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefined])[] = [
   ['nothing in the way', {}, undefined],
@@ -14,6 +14,12 @@ const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefin
     { sendEmail: ['limit', 'dane'], getMx: ['relay', 'vmta', 'relay', 'dane'] },
     /^limit may answer send_email before this plugin, and relay, vmta get_mx: .*put dane first in config\/plugins$/,
   ],
+  [
+    'a Haraka that is known to crash',
+    { harakaVersion: '3.1.5' },
+    /^Haraka 3\.1\.5 ends when a mail host breaks off a TLS handshake.*3\.1\.6 or later$/,
+  ],
+  ['the one after it', { harakaVersion: '3.1.6' }, undefined],
   [
     'TLS switched off',
     { isTlsEnabled: false },
