@@ -155,13 +155,15 @@ function watchEpoch(store: RedisStore, forget: () => void): () => void {
       .epoch()
       .then((epoch) => {
         if (epoch === undefined) return
-        if (known !== undefined && epoch !== known) forget()
+        // At the first look too: what was found before it may have been purged since.
+        if (epoch !== known) forget()
         known = epoch
       })
       .catch(() => {
         // It does not reject; and if it did, the next look would do.
       })
   }
+  look()
   const timer = setInterval(look, EPOCH_MS).unref()
   return () => {
     clearInterval(timer)

@@ -63,7 +63,11 @@ export function readRedis(
     reader.parsed('redis', key, wanted, orNothing)
   const settings: RedisSettings = {
     place: readPlace(reader, {
-      host: word('host', 'a name or an address') ?? url?.host ?? defaults.host ?? '127.0.0.1',
+      host:
+        reader.parsed('redis', 'host', 'a name or an address', parseHost) ??
+        url?.host ??
+        defaults.host ??
+        '127.0.0.1',
       port: reader.integer('redis', 'port', 1, 65535, url?.port ?? defaults.port ?? REDIS_PORT),
     }),
     db: reader.integer('redis', 'db', 0, 65535, url?.db ?? defaults.db ?? 0),
@@ -98,6 +102,15 @@ export function parseRedisIni(text: string): RedisDefaults {
     username: value('opts', 'username'),
     password: value('opts', 'password'),
   }
+}
+
+/** A text from Redis or its client, which may repeat what it was told. */
+export function withoutSecrets({ place, password, key }: RedisSettings, text: string): string {
+  const sentinel = place.kind === 'sentinel' ? place.sentinelPassword : undefined
+  return [password, sentinel, key].reduce<string>(
+    (rest, secret) => (secret === undefined ? rest : rest.replaceAll(secret, '(not shown)')),
+    text,
+  )
 }
 
 /** For log lines: never with a password. */
@@ -174,6 +187,10 @@ function parseNode(text: string, defaultPort: number): RedisNode | undefined {
   const host = match?.[1] ?? match?.[2]
   const port = Number(match?.[3] ?? defaultPort)
   return host !== undefined && isPort(port) ? { host, port } : undefined
+}
+
+function parseHost(text: string): string | undefined {
+  return parseNode(text.includes(':') ? `[${text}]` : text, REDIS_PORT)?.host
 }
 
 /** Braces would put all keys into one slot of a Cluster. */

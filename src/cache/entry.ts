@@ -21,6 +21,11 @@ export function entryKey(name: DomainName, type: RecordType): string {
   return `${KEY_START}${type}:${name}`
 }
 
+/** Where somebody says that they are asking. No name can make the one the other. */
+export function claimKey(name: DomainName, type: RecordType): string {
+  return `${KEY_START}claim:${type}:${name}`
+}
+
 /** @param secret undefined: entries are not authenticated */
 export function composeEntry(
   name: DomainName,
@@ -55,7 +60,7 @@ export function parseEntry(
 }
 
 /** Characters of the longest entry: the largest RRset that dns/answer.ts lets pass takes less. */
-const MAX_ENTRY = 512 * 1024
+export const MAX_ENTRY = 512 * 1024
 /** With the version of the entries, so that relays of two versions do not meet. */
 export const KEY_START = '1:'
 

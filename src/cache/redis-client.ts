@@ -6,10 +6,14 @@
  * again for as long as the process lives, every error has a listener. Effects:
  * connections and their timers, released by `close`.
  */
+import { isIP } from 'node:net'
 import { Cluster, Redis } from 'ioredis'
 import type { ClusterOptions, RedisOptions } from 'ioredis'
+import DataHandler from 'ioredis/built/DataHandler.js'
+import { withoutSecrets } from '../redis-settings.js'
 import type { RedisSettings } from '../redis-settings.js'
 import { errorText } from '../text.js'
+import { MAX_ENTRY } from './entry.js'
 import type { RedisCommands } from './redis-store.js'
 
 export type RedisClient = RedisCommands & {
@@ -32,10 +36,11 @@ export function openRedis(
 ): RedisClient {
   const client =
     settings.place.kind === 'cluster' ? openCluster(settings, ca) : openSingle(settings, ca)
+  let isClosed = false
   const started = new Promise<void>((resolve) => {
     client.on('error', (error: unknown) => {
       resolve()
-      noteConnection(errorText(error))
+      if (!isClosed) noteConnection(withoutSecrets(settings, errorText(error)))
     })
     client.on('ready', () => {
       resolve()
@@ -44,7 +49,8 @@ export function openRedis(
   })
   return {
     started,
-    get: (key) => plainly(client.get(key)),
+    // What is longer than any entry is not fetched.
+    get: async (key) => (await plainly(client.getrange(key, 0, MAX_ENTRY))) || null,
     set: (key, value, milliseconds) => plainly(client.set(key, value, 'PX', milliseconds)),
     setNew: async (key, value, milliseconds) =>
       (await plainly(client.set(key, value, 'PX', milliseconds, 'NX'))) === 'OK',
@@ -56,9 +62,31 @@ export function openRedis(
       return found.flat()
     },
     close: () => {
+      isClosed = true
       client.disconnect()
     },
   }
+}
+
+/**
+ * ioredis throws again, where nobody can catch it, what it stumbles over in a reply, and
+ * Haraka would end: replies that nobody asked for, from a broken or hostile server. The
+ * connection is given up instead.
+ */
+Reflect.set(DataHandler.prototype, 'dispatch', function (this: unknown, take: () => void): void {
+  try {
+    take()
+  } catch (error) {
+    const { redis } = handlerOf(this)
+    redis?.emit('error', new Error(`a reply that is none: ${errorText(error)}`))
+    redis?.disconnect(true)
+  }
+})
+
+function handlerOf(value: unknown): { readonly redis: Redis | undefined } {
+  const redis: unknown =
+    typeof value === 'object' && value !== null ? Reflect.get(value, 'redis') : undefined
+  return { redis: redis instanceof Redis ? redis : undefined }
 }
 
 /** With ioredis's words for having no connection put into an operator's. */
@@ -146,7 +174,8 @@ function tlsOptions(
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
     ...(ca !== undefined && { ca }),
-    ...(serverName !== undefined && { servername: serverName }),
+    // RFC 6066 §3: an address is no server name.
+    ...(serverName !== undefined && isIP(serverName) === 0 && { servername: serverName }),
   }
 }
 

@@ -12,7 +12,7 @@
 import type { Fact, LookupObserver, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import { errorText } from '../text.js'
-import { composeEntry, entryKey, KEY_START, parseEntry } from './entry.js'
+import { claimKey, composeEntry, entryKey, KEY_START, parseEntry } from './entry.js'
 import type { SharedStore } from './shared-store.js'
 
 /** What is asked of a Redis client. Any of it may reject, or never settle. */
@@ -64,7 +64,7 @@ export function createRedisStore(parts: RedisParts): RedisStore {
   }
 
   const keyOf = (name: DomainName, type: RecordType): string => prefix + entryKey(name, type)
-  const claimOf = (name: DomainName, type: RecordType): string => `${keyOf(name, type)}:claim`
+  const claimOf = (name: DomainName, type: RecordType): string => prefix + claimKey(name, type)
 
   /** The command's reply, or undefined where Redis is out of order. */
   async function attempt<T>(what: What, command: () => Promise<T>): Promise<T | undefined> {

@@ -103,7 +103,9 @@ export async function discoverInTime(
   return inTime(deadlineMs, async (limited) => {
     const discovery = await discover(limited(resolver), name, options)
     if (!isSomethingMissing(discovery)) return discovery
-    return discover(limited(refreshing(resolver)), name, options)
+    const again = await discover(limited(refreshing(resolver)), name, options)
+    // Where DNS fails now, what is known still holds: it has not expired.
+    return isUseful(discovery) && !isUseful(again) ? discovery : again
   })
 }
 
@@ -122,6 +124,13 @@ function isSomethingMissing(discovery: Discovery): boolean {
     case 'plan':
       return discovery.hosts.some(isMissing)
   }
+}
+
+/** Whether some host may be tried. */
+function isUseful(discovery: Discovery): boolean {
+  return (
+    discovery.kind === 'plan' && discovery.hosts.some(({ policy }) => policy.kind !== 'unreachable')
+  )
 }
 
 export function isMissing({ policy }: HostPlan): boolean {

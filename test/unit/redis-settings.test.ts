@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { SettingsError } from '../../src/option-reader.js'
-import { parseRedisIni, redisText } from '../../src/redis-settings.js'
+import { parseRedisIni, redisText, withoutSecrets } from '../../src/redis-settings.js'
 import type { RedisDefaults, RedisPlace, RedisSettings } from '../../src/redis-settings.js'
 import { parseSettings } from '../../src/settings.js'
 
@@ -70,6 +70,11 @@ describe('what cannot be meant is refused, and secrets are not repeated', () => 
     ['prefix = {dane}:', /prefix = \{dane\}:/],
     ['prefix = *', /prefix/],
     ['cluster[] = redis.example:0', /cluster\[\]/],
+    ['pass = hunter2', /pass = \(not shown\): expected an option that exists/],
+    ['Password = hunter2', /Password = \(not shown\)/],
+    ['host = redis://:hunter2@redis.example', /host = \(not shown\): expected a name/],
+    ['cluster[] = redis://:hunter2@redis.example', /cluster\[\] = \(not shown\)/],
+    ['sentinel[] = :hunter2@redis.example', /sentinel\[\] = \(not shown\)/],
     ['cluster[] = a.example\nsentinel[] = b.example', /exclude each other/],
     ['cluster[] = a.example\ndb = 1', /a Cluster has no db but 0/],
     ['master = mail', /go with sentinel/],
@@ -126,6 +131,16 @@ password = from-haraka`
     })
     assert.deepEqual(parseRedisIni('no ini at all'), {})
   })
+})
+
+test('what Redis repeats of a secret is not repeated again', () => {
+  const settings = read('password = hunter2\nkey = hunter3hunter3hunter3')
+  assert.ok(settings)
+  assert.equal(
+    withoutSecrets(settings, "ERR unknown command 'auth', with args: 'hunter2'"),
+    "ERR unknown command 'auth', with args: '(not shown)'",
+  )
+  assert.doesNotMatch(withoutSecrets(settings, 'hunter3hunter3hunter3'), /hunter/)
 })
 
 test('how log lines name it: never with a password', () => {

@@ -10,7 +10,7 @@ import { name } from '../../support/names.js'
 
 const MX = name('mx.example')
 const KEY = 'p:1:A:mx.example'
-const CLAIM = `${KEY}:claim`
+const CLAIM = 'p:1:claim:A:mx.example'
 
 /** Redis as a map, and what goes wrong with it: by command, or in all of them. */
 function store(started = Promise.resolve()) {
@@ -240,6 +240,6 @@ describe('a Redis that is not', () => {
     const claiming = claim(MX, 'AAAA')
     start()
     assert.equal(await claiming, true)
-    assert.deepEqual(said, ['setNew p:1:AAAA:mx.example:claim'])
+    assert.deepEqual(said, ['setNew p:1:claim:AAAA:mx.example'])
   })
 })

@@ -181,6 +181,43 @@ test('a resolver that never answers: a deferral in time', async () => {
   )
 })
 
+test('DNS fails at the second look for a host without address: what is known of the others holds', async () => {
+  const owner = name('example.org')
+  const fact = {
+    security: 'insecure',
+    canonicalName: owner,
+    aliases: [],
+    expiresAt: Date.now() + 60_000,
+  } as const
+  const discovery = await discoverInTime(
+    parts({
+      resolver: {
+        lookup: (asked, type) => {
+          if (type === 'MX') {
+            const records = ['mx1.example.org', 'gone.example.org'].map((exchange, preference) => ({
+              type,
+              preference,
+              exchange: name(exchange),
+            }))
+            return Promise.resolve({ kind: 'found', records, ...fact })
+          }
+          return Promise.resolve(
+            type === 'A' && asked.startsWith('mx1')
+              ? { kind: 'found', records: [{ type, address: '192.0.2.1' }], ...fact }
+              : { kind: 'absent', reason: 'nodata', ...fact },
+          )
+        },
+        refresh: () =>
+          Promise.resolve({ kind: 'failed', cause: 'timeout', detail: '', extendedErrors: [] }),
+      },
+    }),
+    owner,
+    'opportunistic',
+  )
+  assert.equal(discovery.kind, 'plan')
+  assert.equal(text(decideByDiscovery(parts(), discovery, '')), 'mx1.example.org@192.0.2.1:25')
+})
+
 test('one host that is slow to look up costs itself and not the hosts beside it (RFC 7672 §2.1.2)', async () => {
   const scenario = readScenarios(path.join(ROOT, 'test/scenario/routes.txt')).find(
     ({ title }) => title === 'a good host and a silent one',
