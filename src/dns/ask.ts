@@ -41,8 +41,10 @@ export type AskParts = {
 
 export function createAsk({ server, udp, stream, now, entropy }: AskParts): Ask {
   async function overStream(asking: Asking, deadline: number): Promise<Message | Failed> {
+    const left = deadline - now()
+    // Others are on that connection: nothing is put there that nobody will wait for.
+    if (left <= 0) return failed('timeout', `no time left to ask ${server}`)
     const { query, isReply } = prepare(asking, udp === undefined)
-    const left = Math.max(1, deadline - now())
     const message = read(await stream(query, isReply, left))
     if ('kind' in message || !message.truncated) return message
     return failed('malformed', `truncated reply over TCP from ${server}`)

@@ -4,17 +4,20 @@
  * RFC 7766: a two-octet length before each message, any number of queries underway,
  * replies in any order; each goes to the query that it answers. RFC 7858 is the same
  * inside TLS. A connection is opened when there is something to ask, kept while it is
- * of use and some seconds longer, and given up when it has gone silent.
+ * of use and some seconds longer, and given up when it has been silent for long: one
+ * query without a reply says nothing of the others.
  *
  * Promises: a value whatever happens, by the deadline; a query whose connection the
- * server had grown tired of is asked once more on a new one (RFC 7766 §6.2.4); at most
- * one unfinished message is kept.
+ * server had grown tired of is asked again on a new one (RFC 7766 §6.2.4), once where
+ * that connection brought nobody anything meanwhile; at most one unfinished message is
+ * kept.
  *
  * Effects: sockets and timers, none of which keeps the process alive when nothing is
  * underway.
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
 import { connect as connectTls } from 'node:tls'
 import { errorText } from '../text.js'
 import type { ResolverAddress, ServerAddress } from '../server-address.js'
@@ -57,8 +60,10 @@ type Pending = {
   readonly query: Buffer
   readonly isReply: (bytes: Buffer) => boolean
   readonly settle: (exchange: Exchange) => void
-  /** It has been put on a second connection. */
-  hasMoved: boolean
+  /** How often it may still be put on another connection after one that brought nothing. */
+  retries: number
+  /** What its connection had answered when it was put there. */
+  answersBefore: number
 }
 
 function createStream(open: () => Opening): Stream {
@@ -68,7 +73,7 @@ function createStream(open: () => Opening): Stream {
     if (current?.isOpen !== true) {
       current = new Connection(open(), (left, detail, mayMove) => {
         for (const each of left) {
-          if (mayMove && !each.hasMoved) send(Object.assign(each, { hasMoved: true }))
+          if (mayMove && each.retries >= 0) send(each)
           else each.settle({ kind: 'network', detail })
         }
       })
@@ -86,7 +91,8 @@ function createStream(open: () => Opening): Stream {
             clearTimeout(timer)
             resolve(exchange)
           },
-          hasMoved: false,
+          retries: 1,
+          answersBefore: 0,
         }
         const timer = setTimeout(() => {
           current?.giveUp(pending)
@@ -100,7 +106,7 @@ function createStream(open: () => Opening): Stream {
   }
 }
 
-/** @param mayMove whether another connection may do better */
+/** @param mayMove whether another connection may do better for those that have a retry left */
 type OnEnd = (left: readonly Pending[], detail: string, mayMove: boolean) => void
 
 class Connection {
@@ -111,9 +117,12 @@ class Connection {
   private chunks: Buffer[] = []
   private size = 0
   private isReady = false
-  /** Something has come, ever and since a query was last given up. */
+  /** Something has come, whatever it was. */
   private hasAnswered = false
-  private isAlive = false
+  /** Queries that have got their replies. */
+  private answers = 0
+  /** Since when something is expected and nothing comes; undefined: nothing was asked since. */
+  private silentSince: number | undefined = performance.now()
   private idleMs = IDLE_MS
   /** Whether another query may be put on it. */
   isOpen = true
@@ -139,16 +148,22 @@ class Connection {
   send(pending: Pending): void {
     clearTimeout(this.idle)
     this.socket.ref()
+    this.silentSince ??= performance.now()
+    pending.answersBefore = this.answers
     this.pending.add(pending)
     if (this.isReady) this.write(pending.query)
   }
 
-  /** The query has waited long enough. A connection on which nothing came meanwhile is dead. */
+  /**
+   * The query has waited long enough, perhaps for a zone whose servers are dead. The
+   * connection is, only if nothing at all has come on it for a while: then the others
+   * go on elsewhere, and it costs them no retry.
+   */
   giveUp(pending: Pending): void {
     if (!this.pending.delete(pending)) return
-    if (this.isAlive) this.rest()
-    else this.end('no reply on this connection', true)
-    this.isAlive = false
+    const silence = performance.now() - (this.silentSince ?? performance.now())
+    if (silence >= SILENCE_MS) this.end('no reply on this connection', true, true)
+    else this.rest()
   }
 
   closeWhenIdle(): void {
@@ -168,15 +183,17 @@ class Connection {
     this.size += chunk.length
     for (let bytes = this.next(); bytes; bytes = this.next()) {
       this.hasAnswered = true
-      this.isAlive = true
+      this.silentSince = performance.now()
       for (const each of this.pending) {
         if (!each.isReply(bytes)) continue
         this.pending.delete(each)
+        this.answers++
         each.settle({ kind: 'reply', bytes })
+        this.rest()
         break
       }
     }
-    this.rest()
+    if (this.pending.size === 0) this.silentSince = undefined
   }
 
   /** The next whole message. Chunks are put together only when there is one. */
@@ -201,7 +218,8 @@ class Connection {
     }, this.idleMs).unref()
   }
 
-  private end(detail: string, mayMove: boolean): void {
+  /** @param isFree the queries underway keep their retry: nobody refused them */
+  private end(detail: string, mayMove: boolean, isFree = false): void {
     if (!this.isOpen) return
     this.isOpen = false
     clearTimeout(this.idle)
@@ -210,9 +228,16 @@ class Connection {
     this.socket.destroy()
     const left = [...this.pending]
     this.pending.clear()
+    for (const each of left) {
+      // A server may close after any number of replies (RFC 7766 §6.2.4): the rest is asked on.
+      if (!isFree && each.answersBefore === this.answers) each.retries--
+    }
     this.onEnd(left, detail, mayMove)
   }
 }
 
 /** RFC 7766 §6.2.3: a client closes idle connections; servers often do after ten seconds. */
 const IDLE_MS = 8_000
+
+/** Nothing heard for so long while something was asked: nobody is there. Longer than most lookups take. */
+const SILENCE_MS = 1_000

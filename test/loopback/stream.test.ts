@@ -179,18 +179,69 @@ describe('connections that end', () => {
     )
   })
 
-  test('a server that has fallen silent: a timeout, and another connection', async () => {
-    const once: Behavior = (socket, id, heard) => {
-      if (id !== 2) answer(socket, id, heard)
+  test('a connection that has fallen silent for long: a timeout, and the others go on elsewhere', async () => {
+    let silent: Socket | undefined
+    const first: Behavior = (socket, id, heard) => {
+      if (id === 2) silent = socket
+      if (socket !== silent) answer(socket, id, heard)
     }
-    await withPeer(once, async (stream, peer) => {
+    await withPeer(first, async (stream, peer) => {
       assert.equal(word(await ask(stream, 1)), 'reply 1')
-      assert.equal(word(await ask(stream, 2, 100)), 'timeout')
-      assert.equal(word(await ask(stream, 2, 100)), 'timeout')
-      assert.equal(word(await ask(stream, 3)), 'reply 3')
-      assert.ok(peer.connections.length >= 2)
+      const words = await Promise.all([ask(stream, 2, 1_200), ask(stream, 3, 5_000)])
+      assert.deepEqual(words.map(word), ['timeout', 'reply 3'])
+      assert.equal(peer.connections.length, 2)
     })
   })
+
+  test('short timeouts one after the other add up to a silence', async () => {
+    const mute: Behavior = (socket, id, heard) => {
+      if (id === 3) answer(socket, id, heard)
+    }
+    await withPeer(mute, async (stream, peer) => {
+      for (let round = 0; round < 7; round++) await ask(stream, 2, 200)
+      assert.equal(word(await ask(stream, 3)), 'reply 3')
+      assert.equal(peer.connections.length, 2)
+    })
+  })
+
+  test('queries that a zone’s dead servers leave open end no connection under the others', async () => {
+    const lame: Behavior = (socket, id, heard) => {
+      if (id < 10) return
+      setTimeout(() => answer(socket, id, heard), id < 20 ? 1_600 : 5)
+    }
+    await withPeer(lame, async (stream, peer) => {
+      const slow = ask(stream, 10, 5_000)
+      const pairs: Promise<Exchange>[] = []
+      for (const id of [1, 3, 5]) {
+        pairs.push(ask(stream, id, 1_000), ask(stream, id + 1, 1_000))
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        assert.equal(word(await ask(stream, 20 + id)), `reply ${20 + id}`)
+      }
+      assert.deepEqual(new Set((await Promise.all(pairs)).map(word)), new Set(['timeout']))
+      assert.equal(word(await slow), 'reply 10')
+      assert.equal(peer.connections.length, 1)
+    })
+  })
+
+  for (const each of [1, 3]) {
+    test(`a server that closes after ${each} replies: a burst is answered to the last (RFC 7766 §6.2.4)`, async () => {
+      const answered = new Map<Socket, number>()
+      const limited: Behavior = (socket, id, heard) => {
+        const count = (answered.get(socket) ?? 0) + 1
+        answered.set(socket, count)
+        if (count <= each) answer(socket, id, heard)
+        if (count === each) socket.end()
+      }
+      await withPeer(limited, async (stream) => {
+        const ids = Array.from({ length: 20 }, (_, id) => id)
+        const words = (await Promise.all(ids.map((id) => ask(stream, id, 5_000)))).map(word)
+        assert.deepEqual(
+          words,
+          ids.map((id) => `reply ${id}`),
+        )
+      })
+    })
+  }
 
   test('nobody listens', async () => {
     const stream = tcpTo({ address: '127.0.0.1', port: await freePort() })
