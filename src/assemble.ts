@@ -42,6 +42,10 @@ export function assembleResolver(settings: Settings, observe: LookupObserver): R
   const { servers, timeoutMs, probe } = settings.resolver
   const members = servers.map((server) => openMember(server, settings.resolver, observe))
   const shared = settings.redis && openSharedStore(settings.redis, settings, observe)
+  const memory = createMemoryStore(settings.cache.entries)
+  const forget = (): void => {
+    memory.clear()
+  }
   const inner = createPool({
     members,
     timeoutMs,
@@ -50,13 +54,10 @@ export function assembleResolver(settings: Settings, observe: LookupObserver): R
     schedule,
     random: Math.random,
     observe,
+    // What went into Redis meanwhile stays there until it expires or somebody removes it.
+    forget,
   })
-  const memory = createMemoryStore(settings.cache.entries)
-  const stopWatching =
-    shared &&
-    watchEpoch(shared.store, () => {
-      memory.clear()
-    })
+  const stopWatching = shared && watchEpoch(shared.store, forget)
   return {
     ...createCachingResolver({
       inner,

@@ -1,19 +1,18 @@
 /**
  * Which of several resolvers is asked, and when is none?
  *
- * In order of preference, of those that have proved to validate (probe.ts). One that
- * fails is passed over for the next, one that takes long has the next asked beside
- * it, and each is probed again, soon where it failed, so that the first is used again
- * once it is healthy. A bogus answer is final: all of them validate, and asking around
- * for a better one is what an attacker would wish for (RFC 8914 §6).
+ * Those that have proved to validate (probe.ts), in order of preference (race.ts). Each
+ * is probed again and again, soon where it failed or did not validate, so that the
+ * first is used again once it is healthy.
  *
- * Promises: no answer ever comes from a resolver that has not proved to validate; with
- * none left, every lookup is a failure that says so, never absence, never `insecure`.
+ * Promises: no answer ever comes from a resolver that has not proved to validate, nor
+ * from one that was found out while it was asked; what it said before that is to be
+ * forgotten. With none left, every lookup is a failure that says so, never absence,
+ * never `insecure`.
  *
  * Given clock, timer and chance.
  */
 import type {
-  Failed,
   FailureCause,
   Lookup,
   LookupObserver,
@@ -24,6 +23,7 @@ import type {
 import type { DomainName } from '../name.js'
 import { errorText } from '../text.js'
 import { failed } from './ask.js'
+import { askInOrder } from './race.js'
 import type { Stub } from './stub.js'
 
 export type Member = Stub & {
@@ -45,6 +45,8 @@ export type PoolParts = {
   /** From 0 inclusive to 1 exclusive. */
   readonly random: () => number
   readonly observe: LookupObserver
+  /** Called when one that was believed turns out not to validate: nobody knows since when. */
+  readonly forget: () => void
 }
 
 export type Pool = Resolver & {
@@ -59,8 +61,12 @@ type Standing = {
   provedAt: number
   proving: Promise<void> | undefined
   cancel: () => void
-  /** Probes failed in a row. */
+  /** Probes in a row that did not show it to validate. */
   failures: number
+  /** It has validated since it was last found not to. */
+  isBelieved: boolean
+  /** How often it was found not to validate. */
+  lapses: number
 }
 
 export function createPool(parts: PoolParts): Pool {
@@ -72,6 +78,8 @@ export function createPool(parts: PoolParts): Pool {
     proving: undefined,
     cancel: nothing,
     failures: 0,
+    isBelieved: false,
+    lapses: 0,
   }))
   let isClosed = false
   let isOut = false
@@ -96,17 +104,26 @@ export function createPool(parts: PoolParts): Pool {
     const { proof: before, member } = standing
     standing.proving = undefined
     standing.provedAt = now()
-    standing.failures = proof.kind === 'failing' ? standing.failures + 1 : 0
+    standing.failures = proof.kind === 'validating' ? 0 : standing.failures + 1
     standing.proof = proof
-    if (!isClosed) {
-      standing.cancel = schedule(pause(standing), () => {
-        begin(standing)
-      })
-    }
+    judge(standing, proof)
+    if (isClosed) return
+    standing.cancel = schedule(pause(standing), () => {
+      begin(standing)
+    })
     if (before?.kind !== proof.kind) {
       observe({ kind: 'resolver', server: member.server, proof, isFirst: before === undefined })
     }
     announce()
+  }
+
+  /** RFC 4035 §4.9.3: its AD bit, set or clear, has been worth nothing since who knows when. */
+  function judge(standing: Standing, proof: Proof): void {
+    if (proof.kind === 'validating') standing.isBelieved = true
+    if (proof.kind !== 'not-validating') return
+    standing.lapses++
+    if (standing.isBelieved) parts.forget()
+    standing.isBelieved = false
   }
 
   /** Said when the last one is lost, once, and when there is one again. */
@@ -128,6 +145,17 @@ export function createPool(parts: PoolParts): Pool {
     return standings.filter(({ proof }) => proof?.kind === 'validating')
   }
 
+  /** Settles when one of them validates, or all have been probed. */
+  function firstToValidate(those: readonly Standing[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const probes = those.map(async (standing) => {
+        await prove(standing)
+        if (standing.proof?.kind === 'validating') resolve(standing)
+      })
+      Promise.all(probes).then(resolve, reject)
+    })
+  }
+
   /** Waits for the work, but not longer than the deadline. */
   function inTime(work: Promise<unknown>, deadline: number): Promise<unknown> {
     let cancel = nothing
@@ -137,7 +165,7 @@ export function createPool(parts: PoolParts): Pool {
     return Promise.race([work, late]).finally(cancel)
   }
 
-  /** Undefined where the resolver has not proved to validate; its first probe is waited for. */
+  /** Undefined where it has not proved to validate, or no longer does; its first probe is waited for. */
   async function askOne(
     standing: Standing,
     name: DomainName,
@@ -146,52 +174,15 @@ export function createPool(parts: PoolParts): Pool {
   ): Promise<Lookup | undefined> {
     if (standing.proof === undefined) await inTime(prove(standing), deadline)
     if (standing.proof?.kind !== 'validating') return undefined
-    return standing.member.lookup(name, type, deadline)
-  }
-
-  /** The first answer that is one, or the preferred resolver's failure; undefined if nobody could be asked. */
-  function askInOrder(
-    those: readonly Standing[],
-    name: DomainName,
-    type: RecordType,
-    deadline: number,
-  ): Promise<Lookup | undefined> {
-    return new Promise((resolve, reject) => {
-      const failures: Failed[] = []
-      let next = 0
-      let underway = 0
-      let cancel = nothing
-
-      const goOn = (): void => {
-        cancel()
-        const standing = those[next++]
-        if (standing === undefined) {
-          if (underway === 0) resolve(failures[0])
-          return
-        }
-        underway++
-        cancel = next < those.length ? schedule(timeoutMs * PATIENCE, goOn) : nothing
-        askOne(standing, name, type, deadline).then((lookup) => {
-          underway--
-          if (lookup !== undefined && (lookup.kind !== 'failed' || FINAL.has(lookup.cause))) {
-            cancel()
-            resolve(lookup)
-            return
-          }
-          if (lookup) {
-            failures.push(lookup)
-            doubt(standing, lookup)
-          }
-          goOn()
-        }, reject)
-      }
-      goOn()
-    })
+    const { lapses } = standing
+    const lookup = await standing.member.lookup(name, type, deadline)
+    if (lookup.kind === 'failed') doubt(standing, lookup.cause)
+    return standing.lapses === lapses ? lookup : undefined
   }
 
   /** It failed. Only a probe can tell whether that is its fault or the name's. */
-  function doubt(standing: Standing, { cause }: Failed): void {
-    if (cause === 'servfail' || standing.proving !== undefined || isClosed) return
+  function doubt(standing: Standing, cause: FailureCause): void {
+    if (NAMES_OWN.has(cause) || standing.proving !== undefined || isClosed) return
     // Many fail at once, and one probe is enough.
     standing.cancel()
     const left = standing.provedAt + FIRST_PAUSE_MS - now()
@@ -216,16 +207,20 @@ export function createPool(parts: PoolParts): Pool {
     async lookup(name, type) {
       const deadline = now() + timeoutMs
       const ask = (those: readonly Standing[]): Promise<Lookup | undefined> =>
-        askInOrder(those, name, type, deadline)
+        askInOrder(
+          those.map((standing) => () => askOne(standing, name, type, deadline)),
+          { patienceMs: timeoutMs * PATIENCE, schedule },
+        )
       const known = await ask(
         standings.filter(({ proof }) => proof === undefined || proof.kind === 'validating'),
       )
       if (known) return known
-      // Nobody is left; but who failed may be back.
+      // Nobody is left; but who was lost may be back.
       const lost = standings.filter(
-        ({ proof, provedAt }) => proof?.kind === 'failing' && now() - provedAt >= FIRST_PAUSE_MS,
+        ({ proof, provedAt }) =>
+          proof !== undefined && proof.kind !== 'validating' && now() - provedAt >= FIRST_PAUSE_MS,
       )
-      await inTime(Promise.all(lost.map(prove)), deadline)
+      await inTime(firstToValidate(lost), deadline)
       return (await ask(usable())) ?? failed('no-resolver', describe())
     },
     close() {
@@ -239,8 +234,11 @@ function nothing(): void {
   // no timer is running
 }
 
-/** Failures that are the name's own, whoever is asked. */
-const FINAL: ReadonlySet<FailureCause> = new Set(['bogus', 'alias-loop'])
+/**
+ * Failures that say nothing of the resolver. Bogus may: with a wrong clock or an old trust
+ * anchor everything is.
+ */
+const NAMES_OWN: ReadonlySet<FailureCause> = new Set(['servfail', 'alias-loop'])
 /** Share of a lookup's time after which the next resolver is asked beside a silent one. */
 const PATIENCE = 0.25
 /** Milliseconds before a resolver that failed is probed again, doubled each time it fails again. */

@@ -37,6 +37,8 @@ type Stage = {
   readonly players: readonly Player[]
   readonly events: LookupEvent[]
   readonly pool: Pool
+  /** How often what was remembered was to be forgotten. */
+  readonly forgotten: () => number
   /** What a lookup comes to, in short words, and the milliseconds it took. */
   readonly ask: () => Promise<readonly [string, number]>
 }
@@ -73,6 +75,7 @@ function slowStage(takes: readonly number[], ...proofs: readonly Proof[]): Stage
     },
   }))
   const events: LookupEvent[] = []
+  let forgotten = 0
   const pool = createPool({
     members,
     timeoutMs: TIMEOUT,
@@ -81,6 +84,7 @@ function slowStage(takes: readonly number[], ...proofs: readonly Proof[]): Stage
     schedule: clock.schedule,
     random: () => 0.5,
     observe: (event) => events.push(event),
+    forget: () => forgotten++,
   })
   const ask = async (): Promise<readonly [string, number]> => {
     const startedAt = clock.now()
@@ -95,7 +99,7 @@ function slowStage(takes: readonly number[], ...proofs: readonly Proof[]): Stage
     assert.ok(result)
     return result
   }
-  return { clock, players, events, pool, ask }
+  return { clock, players, events, pool, forgotten: () => forgotten, ask }
 }
 
 function text(lookup: Lookup): string {
@@ -168,6 +172,24 @@ describe('what one answers, and whether another is asked', () => {
     assert.equal((await ask())[0], 'servfail: first')
   })
 
+  test('all fail, the preferred one last: its failure all the same', async () => {
+    const { ask, players } = stage(validating, validating)
+    await ask()
+    Object.assign(only(players), { answer: failed('servfail', 'first'), takes: 2_000 })
+    only(players, 1).answer = failed('network', 'second')
+    assert.equal((await ask())[0], 'servfail: first')
+  })
+
+  test('once there is an answer nobody else is asked, whatever comes in late', async () => {
+    const { ask, players, clock } = stage(validating, validating, validating)
+    await ask()
+    Object.assign(only(players), { answer: failed('servfail'), takes: 1_500 })
+    only(players, 1).takes = 200
+    assert.equal((await ask())[0], '192.0.2.2')
+    await clock.advance(TIMEOUT)
+    assert.equal(only(players, 2).asked, 0)
+  })
+
   test('bogus from the second is final too', async () => {
     const { ask, players } = stage(validating, validating, validating)
     only(players).answer = failed('servfail')
@@ -232,6 +254,54 @@ describe('probes', () => {
     assert.equal((await ask())[0], '192.0.2.2')
   })
 
+  const foundOut: readonly (readonly [string, readonly Proof[], string])[] = [
+    ['the only one: no answer', [validating], 'no-resolver: resolver 1 does not validate'],
+    ['the preferred of two: the other is asked', [validating, validating], '192.0.2.2'],
+  ]
+  for (const [circumstance, proofs, wanted] of foundOut) {
+    test(`one found out while it is asked, ${circumstance} [R6698-4.1-c]`, async () => {
+      const { ask, players, clock } = stage(...proofs)
+      await clock.advance(INTERVAL - 500)
+      const first = only(players)
+      first.proof = notValidating
+      first.takes = 900
+      const asking = ask()
+      first.takes = 10
+      const [answer] = await asking
+      assert.ok(answer.startsWith(wanted), answer)
+    })
+  }
+
+  const remembered: readonly (readonly [string, readonly Proof[], number])[] = [
+    ['it goes on validating', [validating], 0],
+    ['it fails', [failing], 0],
+    ['it does not validate any more', [notValidating], 1],
+    ['it fails, and then does not validate', [failing, notValidating], 1],
+    ['it does not validate, again and again', [notValidating, failing, notValidating], 1],
+    [
+      'it does not validate, then does, then does not',
+      [notValidating, validating, notValidating],
+      2,
+    ],
+  ]
+  for (const [circumstance, proofs, wanted] of remembered) {
+    test(`what a resolver said is forgotten ${wanted} times: ${circumstance}`, async () => {
+      const { players, clock, forgotten } = stage(validating)
+      await clock.advance(1_000)
+      for (const proof of proofs) {
+        only(players).proof = proof
+        await clock.advance(2 * INTERVAL)
+      }
+      assert.equal(forgotten(), wanted)
+    })
+  }
+
+  test('nothing is forgotten for one that never validated', async () => {
+    const { clock, forgotten } = stage(notValidating, validating)
+    await clock.advance(2 * INTERVAL)
+    assert.equal(forgotten(), 0)
+  })
+
   test('one that begins to validate is in use again, without a restart', async () => {
     const { ask, players, clock } = stage(notValidating)
     assert.match((await ask())[0], /^no-resolver/)
@@ -254,21 +324,33 @@ describe('probes', () => {
     assert.equal((await ask())[0], '192.0.2.1')
   })
 
-  test('one that fails is probed soon, then ever less often, never less than the interval', async () => {
-    const { players, clock } = stage(failing)
-    await clock.advance(3_500)
-    assert.equal(only(players).probed, 3, 'at 0, 1 and 3 seconds')
-    await clock.advance(600_000)
-    const before = only(players).probed
-    await clock.advance(600_000)
-    assert.ok(only(players).probed - before >= 9 && only(players).probed - before <= 11)
-  })
+  for (const lost of [failing, notValidating]) {
+    test(`${lost.kind}: probed soon, then ever less often, never less than the interval`, async () => {
+      const { players, clock } = stage(lost)
+      await clock.advance(3_500)
+      assert.equal(only(players).probed, 3, 'at 0, 1 and 3 seconds')
+      await clock.advance(600_000)
+      const before = only(players).probed
+      await clock.advance(600_000)
+      assert.ok(only(players).probed - before >= 9 && only(players).probed - before <= 11)
+    })
 
-  test('with none left, a lookup has those that failed probed at once', async () => {
-    const { ask, players, clock } = stage(failing)
+    test(`${lost.kind}, and none left: a lookup has it probed at once`, async () => {
+      const { ask, players, clock } = stage(lost)
+      await clock.advance(100_000)
+      only(players).proof = validating
+      assert.equal((await ask())[0], '192.0.2.1')
+    })
+  }
+
+  test('with none left, the first that is back answers; the others’ probes are not waited for', async () => {
+    const { ask, players, clock } = stage(failing, failing)
     await clock.advance(100_000)
-    only(players).proof = validating
-    assert.equal((await ask())[0], '192.0.2.1')
+    only(players).takes = 3_500
+    only(players, 1).proof = validating
+    const [answer, milliseconds] = await ask()
+    assert.equal(answer, '192.0.2.2')
+    assert.ok(milliseconds < TIMEOUT / 2, `${milliseconds} ms`)
   })
 
   test('a thousand lookups with none left are no thousand probes', async () => {
@@ -287,6 +369,9 @@ describe('probes', () => {
   test('a failure of the name is no reason to probe, one of the server is', async () => {
     for (const [cause, probes] of [
       ['servfail', 0],
+      ['alias-loop', 0],
+      // Its clock or its trust anchor may be wrong.
+      ['bogus', 1],
       ['timeout', 1],
       ['network', 1],
       ['refused', 1],
@@ -316,8 +401,17 @@ describe('probes', () => {
       schedule: clock.schedule,
       random: Math.random,
       observe: () => undefined,
+      forget: () => undefined,
     })
     assert.equal(text(await pool.lookup(MX, 'A')), 'no-resolver: resolver 1 fails: a bug?of ours')
+  })
+
+  test('closed with a probe underway: nothing is said any more', async () => {
+    const { pool, events, clock } = slowStage([500], failing)
+    await clock.advance(100)
+    pool.close()
+    await clock.advance(10 * INTERVAL)
+    assert.deepEqual(events, [])
   })
 
   test('after close there are no more probes', async () => {

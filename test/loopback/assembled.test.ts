@@ -1,0 +1,47 @@
+/** The parts put together by settings, against a scripted resolver. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assembleResolver } from '../../src/assemble.js'
+import type { LookupEvent } from '../../src/lookup.js'
+import { parseSettings } from '../../src/settings.js'
+import { ANSWERED, FLAG, reply, rr, TYPE } from '../support/dns-message.js'
+import { startDnsServer } from '../support/dns-server.js'
+import { name } from '../support/names.js'
+
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!isSo()) {
+    assert.ok(Date.now() < deadline, what)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+test('what a resolver said is not remembered once it is found not to validate [R6698-4.1-c]', async () => {
+  let isValidating = true
+  const server = await startDnsServer(({ id, spelling, type }) => {
+    const answer = type === TYPE.A ? rr.a(spelling, '192.0.2.1', 86_400) : rr.soa('.', 60)
+    const flags = isValidating ? ANSWERED | FLAG.AD : ANSWERED
+    return [reply({ id, flags, question: { name: spelling, type }, answer: [answer] })]
+  })
+  const events: LookupEvent[] = []
+  const resolver = assembleResolver(
+    parseSettings(`[resolver]\nserver[] = 127.0.0.1:${server.port}\nprobe_interval = 1s`),
+    (event) => events.push(event),
+  )
+  const ask = async (): Promise<string> => {
+    const lookup = await resolver.lookup(name('mx.example'), 'A')
+    return lookup.kind === 'failed' ? lookup.cause : lookup.kind
+  }
+  const changes = (): number => events.filter(({ kind }) => kind === 'resolvers').length
+  assert.equal(await ask(), 'found')
+  isValidating = false
+  await until('the resolver is found out', () => changes() === 1)
+  assert.equal(await ask(), 'no-resolver')
+  isValidating = true
+  await until('the resolver is back', () => changes() === 2)
+  const before = server.asked.filter(({ type }) => type === TYPE.A).length
+  assert.equal(await ask(), 'found')
+  assert.equal(server.asked.filter(({ type }) => type === TYPE.A).length, before + 1)
+  resolver.close()
+  await server.stop()
+})
