@@ -21,7 +21,7 @@ import { createAsk } from './dns/ask.js'
 import { udpTo } from './dns/datagram.js'
 import { createPool } from './dns/pool.js'
 import type { Member } from './dns/pool.js'
-import { prove } from './dns/probe.js'
+import { createProver } from './dns/probe.js'
 import { tcpTo, tlsTo } from './dns/stream.js'
 import { createStub } from './dns/stub.js'
 import type { CachedResolver, LookupObserver } from './lookup.js'
@@ -100,7 +100,7 @@ export function openMember(
       now,
       observe,
     }),
-    prove: (deadline) => prove(ask, probe, deadline),
+    prove: createProver(ask, probe, now),
     close: stream.close,
   }
 }

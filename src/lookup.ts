@@ -159,7 +159,11 @@ export type LookupEvent =
 
 /** What a resolver has shown of itself when it was probed. */
 export type Proof =
-  | { readonly kind: 'validating' }
+  | {
+      readonly kind: 'validating'
+      /** Why the name that must fail has shown nothing yet: AD alone speaks for the resolver. */
+      readonly caveat?: string
+    }
   /** It answers, but does not validate: nothing it says is evidence. */
   | { readonly kind: 'not-validating'; readonly detail: string }
   /** It does not answer at all, or not this question. */

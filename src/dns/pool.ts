@@ -23,12 +23,12 @@ import type {
 import type { DomainName } from '../name.js'
 import { errorText } from '../text.js'
 import { failed } from './ask.js'
+import type { Prove } from './probe.js'
 import { askInOrder } from './race.js'
 import type { Stub } from './stub.js'
 
 export type Member = Stub & {
-  /** @param deadline milliseconds since the epoch */
-  readonly prove: (deadline: number) => Promise<Proof>
+  readonly prove: Prove
 }
 
 export type PoolParts = {
@@ -61,7 +61,7 @@ type Standing = {
   provedAt: number
   proving: Promise<void> | undefined
   cancel: () => void
-  /** Probes in a row that did not show it to validate. */
+  /** Probes in a row that did not show all of what they are to show. */
   failures: number
   /** It has validated since it was last found not to. */
   isBelieved: boolean
@@ -104,7 +104,7 @@ export function createPool(parts: PoolParts): Pool {
     const { proof: before, member } = standing
     standing.proving = undefined
     standing.provedAt = now()
-    standing.failures = proof.kind === 'validating' ? 0 : standing.failures + 1
+    standing.failures = isSettled(proof) ? 0 : standing.failures + 1
     standing.proof = proof
     judge(standing, proof)
     if (isClosed) return
@@ -228,6 +228,10 @@ export function createPool(parts: PoolParts): Pool {
       for (const { cancel } of standings) cancel()
     },
   }
+}
+
+function isSettled(proof: Proof): boolean {
+  return proof.kind === 'validating' && proof.caveat === undefined
 }
 
 function nothing(): void {

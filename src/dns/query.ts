@@ -37,9 +37,10 @@ export function spell(name: DomainName, bits: Buffer): string {
 }
 
 /**
- * The query in wire format: recursion desired, AD and DO set so that the resolver
- * says what it validated (RFC 6840 §5.7), CD clear so that it withholds what is
- * bogus (RFC 4035 §4.9.2), EDNS with `UDP_PAYLOAD`.
+ * The query in wire format: recursion desired, DO set so that the resolver says what it
+ * validated (RFC 6840 §5.8), AD clear so that none can say so by copying the query's
+ * bits (RFC 4035 §4.6), CD clear so that it withholds what is bogus (RFC 4035 §4.9.2),
+ * EDNS with `UDP_PAYLOAD`.
  */
 export function composeQuery(question: Question): Buffer {
   const plain = encode(question, [])
@@ -55,10 +56,7 @@ function encode(
   return packet.encode({
     type: 'query',
     id,
-    flags:
-      packet.RECURSION_DESIRED |
-      packet.AUTHENTIC_DATA |
-      (isUnchecked ? packet.CHECKING_DISABLED : 0),
+    flags: packet.RECURSION_DESIRED | (isUnchecked ? packet.CHECKING_DISABLED : 0),
     questions: [{ name: spelling, type, class: 'IN' }],
     additionals: [
       {

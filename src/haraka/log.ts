@@ -137,7 +137,12 @@ function logResolver(
 ): void {
   switch (proof.kind) {
     case 'validating':
-      if (isFirst) plugin.loginfo(`resolver ${server} validates`)
+      if (proof.caveat !== undefined) {
+        plugin.logwarn(
+          `resolver ${server} is used because it sets AD, though probe_bogus does not confirm that it validates: ` +
+            proof.caveat,
+        )
+      } else if (isFirst) plugin.loginfo(`resolver ${server} validates`)
       else plugin.lognotice(`resolver ${server} validates and is in use again`)
       return
     case 'not-validating':

@@ -8,16 +8,24 @@ import { ANSWERED, FLAG, reply, rr } from '../support/dns-message.js'
 import type { Reply } from '../support/dns-message.js'
 import { startDnsServer } from '../support/dns-server.js'
 
-type Answers = { readonly signed?: Reply | 'silence'; readonly bogus?: Reply | 'silence' }
+type Said = Reply | 'silence'
+
+type Answers = {
+  readonly signed?: Said
+  /** For the broken name. */
+  readonly bogus?: Said
+  /** For the broken name without validation (CD); as `bogus` if not given. */
+  readonly unchecked?: Said
+}
 
 const AD = ANSWERED | FLAG.AD
 
-async function proofOf(
-  { signed = {}, bogus = {} }: Answers,
-  hasBogusName: boolean,
-): Promise<Proof> {
+/** What one resolver shows of itself, probed once for each of these. */
+async function proofsOf(rounds: readonly Answers[], hasBogusName: boolean): Promise<Proof[]> {
+  let { signed = {}, bogus = {}, unchecked = bogus }: Answers = {}
   const server = await startDnsServer((query) => {
-    const parts = query.name === 'broken.example' ? bogus : signed
+    const isUnchecked = (query.bytes.readUInt16BE(2) & FLAG.CD) !== 0
+    const parts = query.name !== 'broken.example' ? signed : isUnchecked ? unchecked : bogus
     if (parts === 'silence') return []
     return [reply({ id: query.id, question: { name: query.spelling, type: query.type }, ...parts })]
   })
@@ -25,11 +33,25 @@ async function proofOf(
     `[resolver]\n${hasBogusName ? 'probe_bogus = broken.example' : ''}`,
   )
   const member = openMember({ ...server, tlsName: undefined }, resolver, () => undefined)
-  const proof = await member.prove(Date.now() + 300)
+  const proofs: Proof[] = []
+  for (const round of rounds) {
+    ;({ signed = {}, bogus = {}, unchecked = bogus } = round)
+    proofs.push(await member.prove(Date.now() + 400))
+  }
   member.close()
   await server.stop()
-  return proof
+  return proofs
 }
+
+function text(proof: Proof | undefined): string {
+  if (proof?.kind !== 'validating') return `${proof?.kind ?? 'none'}: ${proof?.detail ?? ''}`
+  return proof.caveat === undefined ? proof.kind : `${proof.kind}, but ${proof.caveat}`
+}
+
+const WITHHELD: Answers = { signed: { flags: AD }, bogus: { rcode: 2 }, unchecked: {} }
+const SERVED: Answers = { signed: { flags: AD }, bogus: {} }
+const DOWN: Answers = { signed: { flags: AD }, bogus: { rcode: 2 } }
+const SILENT: Answers = { signed: { flags: AD }, bogus: 'silence' }
 
 const cases: readonly (readonly [string, Answers, boolean, string])[] = [
   [
@@ -46,10 +68,28 @@ const cases: readonly (readonly [string, Answers, boolean, string])[] = [
     'not-validating: no AD bit on the answer for .',
   ],
   [
-    'AD on the signed name, SERVFAIL for the broken one',
-    { signed: { flags: AD }, bogus: { rcode: 2 } },
+    'AD on the signed name, SERVFAIL for the broken one, which is there without validation',
+    WITHHELD,
     true,
     'validating',
+  ],
+  [
+    'AD on the signed name, SERVFAIL for the broken one, which is absent without validation',
+    { ...WITHHELD, unchecked: { rcode: 3 } },
+    true,
+    'validating',
+  ],
+  [
+    'AD on the signed name, SERVFAIL for the broken one, without validation too',
+    DOWN,
+    true,
+    'validating, but broken.example shows nothing: RCODE 2 without validation too',
+  ],
+  [
+    'AD on the signed name, SERVFAIL for the broken one, and then silence',
+    { ...WITHHELD, unchecked: 'silence' },
+    true,
+    'validating, but broken.example shows nothing: timeout, no reply from',
   ],
   [
     'AD on the signed name, and an answer for the broken one',
@@ -67,13 +107,13 @@ const cases: readonly (readonly [string, Answers, boolean, string])[] = [
     'AD on the signed name, REFUSED for the broken one',
     { signed: { flags: AD }, bogus: { rcode: 5 } },
     true,
-    'failing: RCODE 5 for broken.example',
+    'validating, but broken.example shows nothing: RCODE 5',
   ],
   [
     'AD on the signed name, silence for the broken one',
-    { signed: { flags: AD }, bogus: 'silence' },
+    SILENT,
     true,
-    'failing: timeout, no reply from',
+    'validating, but broken.example shows nothing: timeout, no reply from',
   ],
   [
     'SERVFAIL with its reason',
@@ -88,9 +128,50 @@ const cases: readonly (readonly [string, Answers, boolean, string])[] = [
 describe('what a resolver shows of itself', () => {
   for (const [circumstance, answers, hasBogusName, wanted] of cases) {
     test(`${circumstance}: ${wanted}`, async () => {
-      const proof = await proofOf(answers, hasBogusName)
-      const found = proof.kind === 'validating' ? proof.kind : `${proof.kind}: ${proof.detail}`
-      assert.ok(found.startsWith(wanted), found)
+      const [proof] = await proofsOf([answers], hasBogusName)
+      assert.ok(text(proof).startsWith(wanted), text(proof))
     })
   }
+})
+
+describe('where the broken name shows nothing, what it showed last counts', () => {
+  const plain: Answers = { signed: {} }
+  const sequences: readonly (readonly [string, readonly Answers[], readonly string[]])[] = [
+    ['withheld, then silence', [WITHHELD, SILENT], ['validating', 'validating']],
+    ['withheld, then its servers are down', [WITHHELD, DOWN], ['validating', 'validating']],
+    ['served, then silence', [SERVED, SILENT], ['not-validating', 'not-validating']],
+    [
+      'served, then withheld, then down',
+      [SERVED, WITHHELD, DOWN],
+      ['not-validating', 'validating', 'validating'],
+    ],
+    ['down, then served', [DOWN, SERVED], ['validating, but', 'not-validating']],
+    ['withheld, then no AD', [WITHHELD, plain], ['validating', 'not-validating: no AD bit']],
+  ]
+  for (const [circumstance, rounds, wanted] of sequences) {
+    test(circumstance, async () => {
+      const proofs = (await proofsOf(rounds, true)).map(text)
+      assert.ok(
+        wanted.every((each, index) => proofs[index]?.startsWith(each)),
+        proofs.join('; '),
+      )
+      assert.ok(!proofs.slice(1).some((proof) => proof.includes('but')))
+    })
+  }
+})
+
+test('a server that never validates and copies the bits of the query is found out', async () => {
+  const server = await startDnsServer((query) => [
+    reply({
+      id: query.id,
+      flags: 0x8080 | (query.bytes.readUInt16BE(2) & 0x0130),
+      question: { name: query.spelling, type: query.type },
+      answer: [rr.soa('.', 60)],
+    }),
+  ])
+  const { resolver } = parseSettings('')
+  const member = openMember({ ...server, tlsName: undefined }, resolver, () => undefined)
+  assert.match(text(await member.prove(Date.now() + 1_000)), /^not-validating: no AD bit/)
+  member.close()
+  await server.stop()
 })

@@ -144,8 +144,7 @@ describe('what a resolver is worth', () => {
     await plain.child.stop()
   })
 
-  test('a resolver that repeats what others claim is found out by a name that must fail', async () => {
-    // It sets AD on everything, as a forwarder does that copies the bit of a resolver it does not check.
+  test('a resolver that sets AD on everything is found out by a name that must fail', async () => {
     const echo = await startDnsServer((query) => [
       reply({
         id: query.id,
@@ -168,8 +167,11 @@ describe('what a resolver is worth', () => {
       `probe_bogus = late.${PLACE.expired}`,
       `probe = ${PLACE.signed}`,
     ]
-    await withResolver(good, async (resolver) => {
+    await withResolver(good, async (resolver, events) => {
       assert.equal(text(await resolver.lookup(name(`good.${PLACE.signed}`), 'MX')), 'secure found')
+      const [first] = events.filter(({ kind }) => kind === 'resolver')
+      assert.ok(first?.kind === 'resolver')
+      assert.deepEqual(first.proof, { kind: 'validating' }, 'without a caveat')
     })
   })
 

@@ -27,6 +27,7 @@ const failed = (cause: FailureCause, detail = ''): Lookup => ({
 })
 const validating: Proof = { kind: 'validating' }
 const notValidating: Proof = { kind: 'not-validating', detail: 'no AD bit' }
+const unconfirmed: Proof = { kind: 'validating', caveat: 'broken.example shows nothing' }
 const failing: Proof = { kind: 'failing', detail: 'timeout' }
 
 /** A resolver that can be told what to show of itself, what to say, and how long to take. */
@@ -322,6 +323,13 @@ describe('probes', () => {
     Object.assign(only(players), { answer: found('192.0.2.1'), proof: validating })
     await clock.advance(INTERVAL)
     assert.equal((await ask())[0], '192.0.2.1')
+  })
+
+  test('one that has shown AD alone is used, and probed soon', async () => {
+    const { ask, players, clock } = stage(unconfirmed)
+    assert.equal((await ask())[0], '192.0.2.1')
+    await clock.advance(3_500)
+    assert.equal(only(players).probed, 3, 'at 0, 1 and 3 seconds')
   })
 
   for (const lost of [failing, notValidating]) {

@@ -16,13 +16,13 @@ const FLAGS_AT = 2
 const opt = (octets: number): Buffer =>
   Buffer.concat([Buffer.from('00002904d000008000', 'hex'), u16(octets)])
 
-test('a query asks for validation and leaves checking on (RFC 6840 §5.7, RFC 4035 §4.9.2) [R4035-4.9.2-a R6840-5.7-a R4035-4.1-a]', () => {
+test('a query asks for validation by DO alone, and leaves checking on (RFC 6840 §5.8, RFC 4035 §4.6, §4.9.2) [R4035-4.9.2-a R6840-5.7-a R4035-4.1-a]', () => {
   const query = composeQuery(asked)
   assert.equal(query.readUInt16BE(0), 0xbeef)
   const flags = query.readUInt16BE(FLAGS_AT)
   assert.equal(flags & 0x8000, 0, 'QR')
   assert.equal(flags & 0x0100, 0x0100, 'RD')
-  assert.equal(flags & FLAG.AD, FLAG.AD, 'AD')
+  assert.equal(flags & FLAG.AD, 0, 'AD')
   assert.equal(flags & FLAG.CD, 0, 'CD')
   assert.deepEqual(
     query.subarray(12),
