@@ -27,7 +27,7 @@ import { createStub } from './dns/stub.js'
 import type { CachedResolver, LookupObserver } from './lookup.js'
 import { SettingsError } from './option-reader.js'
 import type { RedisSettings } from './redis-settings.js'
-import { isTrustedChannel, serverText } from './server-address.js'
+import { isLoopback, isTrustedChannel, serverText } from './server-address.js'
 import type { ResolverAddress } from './server-address.js'
 import type { ResolverSettings, Settings } from './settings.js'
 import { errorText } from './text.js'
@@ -89,6 +89,8 @@ export function openMember(
     server: serverText(server),
     udp: server.tlsName === undefined ? udpTo(server) : undefined,
     stream: stream.exchange,
+    // Nobody forges what comes over TLS or from this machine, and forwarders there may be confused.
+    isCaseMixed: server.tlsName === undefined && !isLoopback(server),
     now,
     entropy: randomBytes,
   })

@@ -48,7 +48,7 @@ export function isPort(port: number): boolean {
 }
 
 /** RFC 1122 §3.2.1.3 and RFC 4291 §2.5.3. Another spelling of ::1 is taken for no loopback. */
-function isLoopback({ address }: ServerAddress): boolean {
+export function isLoopback({ address }: ServerAddress): boolean {
   return isIP(address) === 4 ? address.startsWith('127.') : address === '::1'
 }
 

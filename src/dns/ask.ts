@@ -2,9 +2,11 @@
  * How does one question come to one whole reply from one server?
  *
  * UDP first, again after a while, the stream where the reply was cut off (RFC 7766
- * §5), and never the cut-off part; the stream alone where the channel is TLS. Id,
- * port and letter case are new for each attempt (RFC 5452 §9.2). What comes back is a
- * message that could be read, or why there is none; what it says is not looked at.
+ * §5), and never the cut-off part; the stream alone where the channel is TLS. Id and
+ * port are new for each attempt (RFC 5452 §9.2); letter case is the question's, so that
+ * a forwarder that takes the next attempt for the same question can do so. What comes
+ * back is a message that could be read, or why there is none; what it says is not
+ * looked at.
  *
  * Given transports, clock and chance; makes no other effect.
  */
@@ -33,14 +35,21 @@ export type AskParts = {
   /** Undefined: nothing may go outside the stream. */
   readonly udp: Transport | undefined
   readonly stream: Transport
+  /** Whether letters go out in mixed case: where forgeries could come from outside. */
+  readonly isCaseMixed: boolean
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** That many octets, unpredictable. */
   readonly entropy: (octets: number) => Buffer
 }
 
-export function createAsk({ server, udp, stream, now, entropy }: AskParts): Ask {
-  async function overStream(asking: Asking, deadline: number): Promise<Message | Failed> {
+/** A question with the letters that all its attempts have. */
+type Spelled = Omit<Question, 'id' | 'isPadded'>
+
+export function createAsk(parts: AskParts): Ask {
+  const { server, udp, stream, isCaseMixed, now, entropy } = parts
+
+  async function overStream(asking: Spelled, deadline: number): Promise<Message | Failed> {
     const left = deadline - now()
     // Others are on that connection: nothing is put there that nobody will wait for.
     if (left <= 0) return failed('timeout', `no time left to ask ${server}`)
@@ -50,13 +59,16 @@ export function createAsk({ server, udp, stream, now, entropy }: AskParts): Ask 
     return failed('malformed', `truncated reply over TCP from ${server}`)
   }
 
+  function spelled({ name, type, isUnchecked = false }: Asking): Spelled {
+    const isAsItIs = name === '.' || !isCaseMixed
+    return { spelling: isAsItIs ? name : spell(name, entropy(SPELLING_OCTETS)), type, isUnchecked }
+  }
+
   function prepare(
-    { name, type, isUnchecked = false }: Asking,
+    asking: Spelled,
     isPadded: boolean,
   ): { query: Buffer; isReply: (bytes: Buffer) => boolean } {
-    const random = entropy(2 + SPELLING_OCTETS)
-    const spelling = name === '.' ? name : spell(name, random.subarray(2))
-    const question = { id: random.readUInt16BE(0), spelling, type, isUnchecked, isPadded }
+    const question = { ...asking, id: entropy(2).readUInt16BE(0), isPadded }
     return {
       query: composeQuery(question),
       isReply: (bytes) => answersQuestion(bytes, question),
@@ -80,17 +92,18 @@ export function createAsk({ server, udp, stream, now, entropy }: AskParts): Ask 
   }
 
   return async (asking, deadline) => {
-    if (udp === undefined) return overStream(asking, deadline)
+    const question = spelled(asking)
+    if (udp === undefined) return overStream(question, deadline)
     const total = deadline - now()
     let last: Failed = failed('timeout', `no reply from ${server}`)
     for (const share of ATTEMPTS) {
       const timeoutMs = Math.min(deadline - now(), share * total)
       if (timeoutMs <= 0) break
-      const { query, isReply } = prepare(asking, false)
+      const { query, isReply } = prepare(question, false)
       const exchange = await udp(query, isReply, timeoutMs)
       // RFC 2181 §9: what TC cut off is not read, and not used for lack of better.
       if (exchange.kind === 'reply' && readHead(exchange.bytes)?.truncated) {
-        return overStream(asking, deadline)
+        return overStream(question, deadline)
       }
       const message = read(exchange)
       if (!('kind' in message)) return message

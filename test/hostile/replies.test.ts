@@ -189,6 +189,7 @@ test(
         server: 'here',
         udp: transport,
         stream: transport,
+        isCaseMixed: true,
         now: () => 0,
         entropy: (octets) => Buffer.alloc(octets),
       }),

@@ -45,3 +45,17 @@ test('what a resolver said is not remembered once it is found not to validate [R
   resolver.close()
   await server.stop()
 })
+
+test('names go out as they are to a resolver on this machine', async () => {
+  const server = await startDnsServer(({ id, spelling, type }) => [
+    reply({ id, flags: ANSWERED | FLAG.AD, question: { name: spelling, type } }),
+  ])
+  const resolver = assembleResolver(
+    parseSettings(`[resolver]\nserver[] = 127.0.0.1:${server.port}`),
+    () => undefined,
+  )
+  await resolver.lookup(name('a-long-name-with-many-letters.example'), 'A')
+  assert.equal(server.asked.at(-1)?.spelling, 'a-long-name-with-many-letters.example')
+  resolver.close()
+  await server.stop()
+})

@@ -246,7 +246,7 @@ test('an off-path spoofer floods 1,000 lookups with guesses: none is believed [D
   const flood = (): void => {
     if (isOver) return
     for (let i = 0; i < 60; i++) {
-      // Half of the guesses go to ports that are in use, with ids and letters that are not.
+      // Half of the guesses go to ports that are in use, with ids that are not.
       const known = [...ports].slice(-30)
       const target = known[forged % Math.max(1, known.length)] ?? 40_000
       const guess = i % 2 === 0 ? target : 1024 + Math.floor(Math.random() * 64_000)

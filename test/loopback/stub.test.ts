@@ -27,9 +27,10 @@ function stub(
     server: `${server.address}:${server.port}`,
     udp: udpTo(server),
     stream: stream.exchange,
+    isCaseMixed: true,
     now: () => Date.now(),
-    // Ids that differ, letters in mixed case.
-    entropy: (octets) => Buffer.alloc(octets, 0xa5).fill(Buffer.from([count >> 8, count++]), 0, 2),
+    // Ids that differ, and letters.
+    entropy: (octets) => Buffer.alloc(octets, Buffer.from([count >> 8, count++, 0xa5])),
   })
   const { lookup } = createStub({
     server: `${server.address}:${server.port}`,
@@ -165,6 +166,9 @@ test('silence: asked three times within the timeout, then a failure', async () =
     3,
     'each with an id of its own (RFC 5452 §9.2)',
   )
+  const [spelling, ...others] = new Set(asked.map((query) => query.spelling))
+  assert.notEqual(spelling, MX, 'letters in mixed case')
+  assert.deepEqual(others, [], 'one spelling for the question')
   assert.ok(milliseconds < 2000)
 })
 
