@@ -26,6 +26,7 @@ import { tcpTo, tlsTo } from './dns/stream.js'
 import { createStub } from './dns/stub.js'
 import type { CachedResolver, LookupObserver } from './lookup.js'
 import { SettingsError } from './option-reader.js'
+import { areCertificates } from './pem.js'
 import type { RedisSettings } from './redis-settings.js'
 import { isLoopback, isTrustedChannel, serverText } from './server-address.js'
 import type { ResolverAddress } from './server-address.js'
@@ -37,7 +38,7 @@ export type RunningResolver = CachedResolver & {
   readonly close: () => void
 }
 
-/** The resolver that these settings describe. Throws a SettingsError for a file that cannot be read. */
+/** The resolver that these settings describe. Throws a SettingsError for a file that is not what it should be. */
 export function assembleResolver(settings: Settings, observe: LookupObserver): RunningResolver {
   const { servers, timeoutMs, probe } = settings.resolver
   const members = servers.map((server) => openMember(server, settings.resolver, observe))
@@ -195,6 +196,14 @@ function schedule(milliseconds: number, action: () => void): () => void {
 
 function readCa(section: string, file: string | undefined): string | undefined {
   if (file === undefined) return undefined
+  const text = readText(section, file)
+  if (areCertificates(text)) return text
+  throw new SettingsError(
+    `[${section}] ca_file = ${file}: expected certificates in PEM, each whole`,
+  )
+}
+
+function readText(section: string, file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {

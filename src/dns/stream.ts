@@ -18,7 +18,8 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { connect as connectTls } from 'node:tls'
+import { checkServerIdentity, connect as connectTls } from 'node:tls'
+import type { PeerCertificate } from 'node:tls'
 import { errorText } from '../text.js'
 import type { ResolverAddress, ServerAddress } from '../server-address.js'
 import type { Exchange, Transport } from './transport.js'
@@ -42,17 +43,24 @@ export function tcpTo({ address, port }: ServerAddress): Stream {
 /** @param ca certificates in PEM to trust in place of Node's own list */
 export function tlsTo({ address, port, tlsName }: ResolverAddress, ca: string | undefined): Stream {
   return createStream(() => ({
-    // RFC 8310 §8.1: the name is authenticated; Node compares it with the certificate's.
+    // RFC 8310 §8.1: the name is authenticated.
     socket: connectTls({
       host: address,
       port,
       servername: tlsName ?? '',
       minVersion: 'TLSv1.2',
       rejectUnauthorized: true,
+      checkServerIdentity: checkAlternativeNames,
       ...(ca !== undefined && { ca }),
     }),
     readyEvent: 'secureConnect',
   }))
+}
+
+/** Node's comparison, but never with the subject's common name, which is no DNS name (RFC 9525 §2). */
+function checkAlternativeNames(name: string, certificate: PeerCertificate): Error | undefined {
+  const subject = { ...certificate.subject, CN: '' }
+  return checkServerIdentity(name, { ...certificate, subject })
 }
 
 /** One query underway. */

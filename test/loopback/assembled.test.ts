@@ -1,8 +1,12 @@
 /** The parts put together by settings, against a scripted resolver. */
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
 import { assembleResolver } from '../../src/assemble.js'
 import type { LookupEvent } from '../../src/lookup.js'
+import { SettingsError } from '../../src/option-reader.js'
 import { parseSettings } from '../../src/settings.js'
 import { ANSWERED, FLAG, reply, rr, TYPE } from '../support/dns-message.js'
 import { startDnsServer } from '../support/dns-server.js'
@@ -58,4 +62,22 @@ test('names go out as they are to a resolver on this machine', async () => {
   assert.equal(server.asked.at(-1)?.spelling, 'a-long-name-with-many-letters.example')
   resolver.close()
   await server.stop()
+})
+
+test('a file of authorities that holds none is refused, not replaced by the public ones', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'dane-'))
+  const file = path.join(folder, 'ca.pem')
+  for (const text of [undefined, '', 'no certificate']) {
+    if (text !== undefined) await writeFile(file, text)
+    for (const lines of [
+      `[resolver]\nserver[] = tls://127.0.0.1#dns.example\nca_file = ${file}`,
+      `[redis]\nurl = rediss://127.0.0.1:1\nca_file = ${file}`,
+    ]) {
+      assert.throws(
+        () => assembleResolver(parseSettings(lines), () => undefined),
+        (error: unknown) => error instanceof SettingsError && error.message.includes(file),
+      )
+    }
+  }
+  await rm(folder, { recursive: true })
 })

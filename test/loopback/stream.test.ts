@@ -267,13 +267,17 @@ describe('connections that end', () => {
 
 describe('DNS over TLS (RFC 7858, RFC 8310 §8.1)', () => {
   async function over(
-    certificateName: string,
-    { trusted = true, tlsOptions = {} }: { trusted?: boolean; tlsOptions?: object } = {},
+    certificateName: string | undefined,
+    {
+      trusted = true,
+      subject = 'CN=resolver',
+      tlsOptions = {},
+    }: { trusted?: boolean; subject?: string; tlsOptions?: object } = {},
   ): Promise<string> {
     const ca = await mint({ subject: 'CN=ca', isCa: true })
     const leaf = await mint({
-      subject: 'CN=resolver',
-      names: [certificateName],
+      subject,
+      names: certificateName === undefined ? [] : [certificateName],
       issuer: ca,
       notBefore: new Date(Date.now() - 86_400_000),
       notAfter: new Date(Date.now() + 86_400_000),
@@ -296,6 +300,9 @@ describe('DNS over TLS (RFC 7858, RFC 8310 §8.1)', () => {
   })
   test('a certificate for another name is a failure that names both', async () => {
     assert.match(await over('evil.example'), /^network: .*dns\.example.*evil\.example/)
+  })
+  test('a certificate whose common name alone is the name (RFC 9525 §2)', async () => {
+    assert.match(await over(undefined, { subject: 'CN=dns.example' }), /^network: .*DNS name/)
   })
   test('a certificate of an authority that nobody trusts', async () => {
     assert.match(
