@@ -17,6 +17,7 @@ import type { RedisClient } from './cache/redis-client.js'
 import { createRedisStore } from './cache/redis-store.js'
 import type { RedisStore } from './cache/redis-store.js'
 import { NO_SHARED_STORE } from './cache/shared-store.js'
+import { createClock } from './clock.js'
 import { createAsk } from './dns/ask.js'
 import { udpTo } from './dns/datagram.js'
 import { createPool } from './dns/pool.js'
@@ -126,6 +127,7 @@ export function openSharedStore(
     patienceMs: Math.min(resolver.timeoutMs, PATIENCE_MS),
     maxTtlMs: cache.maxTtlMs,
     now,
+    lead,
     schedule,
     observe,
   })
@@ -174,10 +176,11 @@ function watchEpoch(store: RedisStore, forget: () => void): () => void {
   }
 }
 
-/** A clock that is set back must not lengthen the life of a fact, nor a machine that slept. */
-function now(): number {
-  return Math.max(Date.now(), performance.timeOrigin + performance.now())
-}
+/** One for the process: what is held in one place goes by the same time in all. */
+const { now, lead } = createClock(
+  () => Date.now(),
+  () => performance.now(),
+)
 
 /**
  * A timer that does not keep the process alive. Where the process was too busy to be in

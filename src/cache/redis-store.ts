@@ -40,6 +40,8 @@ export type RedisParts = {
   readonly maxTtlMs: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** How far `now` is ahead of the wall clock, which is what entries go by, in milliseconds. */
+  readonly lead: () => number
   /** Calls `action` after `milliseconds`, unless the returned function is called before. */
   readonly schedule: (milliseconds: number, action: () => void) => () => void
   readonly observe: LookupObserver
@@ -57,7 +59,7 @@ type What = 'read' | 'write'
 type Health = { fault: string | undefined; isTold: boolean; restUntil: number }
 
 export function createRedisStore(parts: RedisParts): RedisStore {
-  const { commands, prefix, secret, timeoutMs, patienceMs, maxTtlMs, now, schedule } = parts
+  const { commands, prefix, secret, timeoutMs, patienceMs, maxTtlMs, now, lead, schedule } = parts
   const health: Record<What, Health> = {
     read: { fault: undefined, isTold: false, restUntil: 0 },
     write: { fault: undefined, isTold: false, restUntil: 0 },
@@ -116,9 +118,9 @@ export function createRedisStore(parts: RedisParts): RedisStore {
 
   async function get(name: DomainName, type: RecordType): Promise<Fact | undefined> {
     const text = await attempt('read', () => commands.get(keyOf(name, type)))
-    return typeof text === 'string'
-      ? parseEntry(name, type, text, secret, now(), maxTtlMs)
-      : undefined
+    if (typeof text !== 'string') return undefined
+    const ahead = lead()
+    return shifted(parseEntry(name, type, text, secret, now() - ahead, maxTtlMs), ahead)
   }
 
   return {
@@ -156,7 +158,11 @@ export function createRedisStore(parts: RedisParts): RedisStore {
       await Promise.all([
         isWorthIt &&
           attempt('write', () =>
-            commands.set(keyOf(name, type), composeEntry(name, type, found, secret), left),
+            commands.set(
+              keyOf(name, type),
+              composeEntry(name, type, shifted(found, -lead()), secret),
+              left,
+            ),
           ),
         attempt('write', () => commands.remove(claimOf(name, type))),
       ])
@@ -181,6 +187,11 @@ export function createRedisStore(parts: RedisParts): RedisStore {
 
 /** Counts purges. */
 export const EPOCH_KEY = `${KEY_START}epoch`
+
+/** The same fact by another clock. */
+function shifted<T extends Fact | undefined>(fact: T, ahead: number): T {
+  return fact && { ...fact, expiresAt: fact.expiresAt + ahead }
+}
 
 function nothing(): void {
   // no timer is running

@@ -15,6 +15,7 @@ const CLAIM = 'p:1:claim:A:mx.example'
 /** Redis as a map, and what goes wrong with it: by command, or in all of them. */
 function store(started = Promise.resolve()) {
   const clock = createClock()
+  let lead = 0
   const held = new Map<string, string>()
   const lives = new Map<string, number>()
   const said: string[] = []
@@ -43,7 +44,8 @@ function store(started = Promise.resolve()) {
     timeoutMs: 100,
     patienceMs: 2_000,
     maxTtlMs: 3_600_000,
-    now: clock.now,
+    now: () => clock.now() + lead,
+    lead: () => lead,
     schedule: clock.schedule,
     observe: (event: LookupEvent) => {
       if (event.kind === 'redis') news.push(`${event.what}: ${event.fault ?? 'well'}`)
@@ -68,6 +70,8 @@ function store(started = Promise.resolve()) {
       (trouble = (command) =>
         command === 'get' ? undefined : Promise.reject(new Error('OOM command not allowed'))),
     isWell: () => (trouble = undefined),
+    /** This process's clock runs ahead of the wall clock from now on. */
+    isAhead: (milliseconds: number) => (lead = milliseconds),
   }
 }
 
@@ -90,6 +94,17 @@ describe('a Redis that is well', () => {
     assert.deepEqual(await get(MX, 'A'), fact)
     assert.equal(await get(MX, 'AAAA'), undefined)
     assert.equal(await claim(MX, 'A'), true)
+  })
+
+  test('a clock that runs ahead lengthens no life: entries go by the wall clock', async () => {
+    const { release, get, lives, fact, isAhead } = store()
+    isAhead(3_000_000)
+    const ours = { ...fact, expiresAt: fact.expiresAt + 3_000_000 }
+    await release(MX, 'A', ours)
+    assert.equal(lives.get(KEY), 60_000)
+    assert.deepEqual(await get(MX, 'A'), ours)
+    isAhead(0)
+    assert.deepEqual(await get(MX, 'A'), fact, 'as others have it')
   })
 
   test('the key lives no longer than the fact, to the millisecond', async () => {
