@@ -79,19 +79,22 @@ export class OptionReader {
     return entry && this.parse(entry, wanted, parse)
   }
 
-  /** The values of `key[]`, each parsed, none twice. */
+  /** The values of `key[]`, each parsed, none twice, whatever its spelling if `spell` has one for all. */
   list<T>(
     section: string,
     key: string,
     wanted: string,
     parse: (value: string) => T | undefined,
+    spell?: (parsed: T) => string,
   ): readonly T[] {
     const seen = new Set<string>()
     return this.take(section, key).map((entry) => {
       if (!entry.isList) throw this.complaint(entry, `a list: write ${key}[] = ...`)
-      if (seen.has(entry.value)) throw this.complaint(entry, 'each value once')
-      seen.add(entry.value)
-      return this.parse(entry, wanted, parse)
+      const parsed = this.parse(entry, wanted, parse)
+      const spelling = spell?.(parsed) ?? entry.value
+      if (seen.has(spelling)) throw this.complaint(entry, 'each value once')
+      seen.add(spelling)
+      return parsed
     })
   }
 

@@ -6,12 +6,12 @@
  * before there is anyone to vouch for it. The name behind `#` is the one that the
  * resolver's certificate has to bear. Pure.
  */
-import { isIP } from 'node:net'
+import { isIP, SocketAddress } from 'node:net'
 import { parseDomainName } from './name.js'
 import type { DomainName } from './name.js'
 
 export type ServerAddress = {
-  /** IPv4 or IPv6 in text. */
+  /** IPv4 or IPv6 of one host, spelled as RFC 5952 has it. */
   readonly address: string
   /** 1 to 65535. */
   readonly port: number
@@ -47,7 +47,7 @@ export function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65535
 }
 
-/** RFC 1122 §3.2.1.3 and RFC 4291 §2.5.3. Another spelling of ::1 is taken for no loopback. */
+/** RFC 1122 §3.2.1.3 and RFC 4291 §2.5.3. */
 export function isLoopback({ address }: ServerAddress): boolean {
   return isIP(address) === 4 ? address.startsWith('127.') : address === '::1'
 }
@@ -63,13 +63,26 @@ export function isTrustedChannel(server: ResolverAddress, isNetworkTrusted: bool
 }
 
 function parseServerAddress(text: string, defaultPort: number): ServerAddress | undefined {
-  if (isIP(text) !== 0) return { address: text, port: defaultPort }
+  if (isIP(text) !== 0) return placeOf(text, defaultPort)
   const match = /^(?:\[(?<v6>[^\]]*)\]|(?<v4>[^:[\]]*))(?::(?<port>\d{1,5}))?$/.exec(text)
   const { v4, v6, port: digits } = match?.groups ?? {}
   const address = v4 ?? v6 ?? ''
   if (isIP(address) !== (v6 === undefined ? 4 : 6)) return undefined
   const port = digits === undefined ? defaultPort : Number(digits)
-  return isPort(port) ? { address, port } : undefined
+  return isPort(port) ? placeOf(address, port) : undefined
+}
+
+function placeOf(address: string, port: number): ServerAddress | undefined {
+  if (isIP(address) === 4) {
+    const first = Number(address.split('.')[0])
+    // RFC 1122 §3.2.1.3, RFC 1112 §4: this host, groups, what is reserved, broadcast.
+    return first === 0 || first >= 224 ? undefined : { address, port }
+  }
+  const [plain = '', zone] = address.split('%')
+  const spelled = new SocketAddress({ address: plain, family: 'ipv6' }).address
+  // RFC 4291 §2.5.2, §2.7: no host, groups.
+  if (spelled === '::' || spelled.startsWith('ff')) return undefined
+  return { address: zone === undefined ? spelled : `${spelled}%${zone}`, port }
 }
 
 const DNS_PORT = 53

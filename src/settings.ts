@@ -16,7 +16,7 @@ import { INSECURE_MX, POLICIES } from './policy.js'
 import type { InsecureMx, Policy } from './policy.js'
 import { readRedis } from './redis-settings.js'
 import type { RedisDefaults, RedisSettings } from './redis-settings.js'
-import { isTrustedChannel, parseResolverAddress } from './server-address.js'
+import { isTrustedChannel, parseResolverAddress, serverText } from './server-address.js'
 import type { ResolverAddress } from './server-address.js'
 
 export const ROUTES = ['dane', 'skip', 'defer'] as const
@@ -141,12 +141,21 @@ function ruleKey({ name, isSuffix }: Pick<DomainRule, 'name' | 'isSuffix'>): str
 function readResolver(reader: OptionReader): ResolverSettings {
   const isNetworkTrusted = reader.isOn('resolver', 'trust', false)
   // RFC 4035 §4.9.3: anyone between us and a resolver elsewhere could forge its verdicts.
-  const servers = reader.list('resolver', 'server', SERVER_WANTED, (text) => {
+  const parseServer = (text: string): ResolverAddress | undefined => {
     const server = parseResolverAddress(text)
     return server && isTrustedChannel(server, isNetworkTrusted) ? server : undefined
-  })
+  }
+  const servers = reader.list('resolver', 'server', SERVER_WANTED, parseServer, serverText)
   const parseProbe = (text: string): DomainName | '.' | undefined =>
     text === '.' ? text : parseDomainName(text)
+  const probeName =
+    reader.parsed('resolver', 'probe', 'a domain name, or . for the root', parseProbe) ?? '.'
+  const bogusName = reader.parsed('resolver', 'probe_bogus', 'a domain name', parseDomainName)
+  if (probeName === bogusName) {
+    throw reader.fault(
+      `[resolver] probe = probe_bogus = ${bogusName}: no name validates and does not`,
+    )
+  }
   return {
     // Without a list not the system's own: nobody has said that it validates.
     servers: servers.length > 0 ? servers : [LOOPBACK_RESOLVER],
@@ -154,9 +163,8 @@ function readResolver(reader: OptionReader): ResolverSettings {
     caFile: reader.parsed('resolver', 'ca_file', 'a file name', (text) => text || undefined),
     timeoutMs: reader.duration('resolver', 'timeout', 100, 10_000, 5_000),
     probe: {
-      name:
-        reader.parsed('resolver', 'probe', 'a domain name, or . for the root', parseProbe) ?? '.',
-      bogusName: reader.parsed('resolver', 'probe_bogus', 'a domain name', parseDomainName),
+      name: probeName,
+      bogusName,
       intervalMs: reader.duration('resolver', 'probe_interval', 1_000, 3_600_000, 60_000),
     },
   }

@@ -155,6 +155,34 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     '[resolver]\nserver[] = 127.0.0.1\nserver[] = 127.0.0.1',
     /line 3.*expected each value once/,
   ],
+  [
+    'one resolver twice, with and without its port',
+    '[resolver]\nserver[] = 127.0.0.1\nserver[] = 127.0.0.1:53',
+    /line 3.*expected each value once/,
+  ],
+  [
+    'one resolver twice, in two spellings of its address',
+    '[resolver]\nserver[] = ::1\nserver[] = [0:0:0:0:0:0:0:1]:53',
+    /line 3.*expected each value once/,
+  ],
+  [
+    'one resolver over TLS twice, its name in two spellings',
+    '[resolver]\nserver[] = tls://192.0.2.1#dns.example\nserver[] = tls://192.0.2.1:853#DNS.example.',
+    /line 3.*expected each value once/,
+  ],
+  ...['0.0.0.0', '224.0.0.251', '255.255.255.255:53', '::', '[0:0::0]:53', 'ff02::fb'].map(
+    (address) =>
+      [
+        `resolver at ${address}, which is no host`,
+        `[resolver]\ntrust = yes\nserver[] = ${address}`,
+        /expected an IP address/,
+      ] as const,
+  ),
+  [
+    'one name for both probes',
+    '[resolver]\nprobe = broken.example\nprobe_bogus = Broken.example.',
+    /\[resolver\] probe = probe_bogus = broken\.example/,
+  ],
   ['TLS without a name', '[resolver]\nserver[] = tls://192.0.2.1', /expected an IP address/],
   ['TLS to a name', '[resolver]\nserver[] = tls://dns.example#dns.example', /expected an IP/],
   [
