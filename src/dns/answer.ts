@@ -71,6 +71,10 @@ export function readAnswer(
     if (message.hasNs || message.soas.length > 0) {
       return failure('malformed', 'a referral instead of an answer', message)
     }
+    // RFC 1035 §4.1.1: whoever does not recurse has not looked.
+    if (!message.recursionAvailable) {
+      return failure('malformed', 'nothing from a server that does not recurse', message)
+    }
   }
   if (message.rcode === NXDOMAIN && soa === undefined && message.soas.length > 0) {
     return failure('malformed', 'NXDOMAIN from another zone', message)

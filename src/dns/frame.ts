@@ -31,6 +31,7 @@ export type Frame = {
   readonly isResponse: boolean
   readonly opcode: number
   readonly truncated: boolean
+  readonly recursionAvailable: boolean
   readonly authenticData: boolean
   /** The lower four bits; OPT has the rest (RFC 6891 §6.1.3). */
   readonly rcode: number
@@ -54,6 +55,7 @@ export function readHead(bytes: Buffer): FrameHead | undefined {
     isResponse: (flags & 0x8000) !== 0,
     opcode: (flags >> 11) & 0xf,
     truncated: (flags & 0x0200) !== 0,
+    recursionAvailable: (flags & 0x0080) !== 0,
     authenticData: (flags & 0x0020) !== 0,
     rcode: flags & 0xf,
     question: {

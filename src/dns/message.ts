@@ -35,6 +35,7 @@ export type Soa = {
 
 export type Message = {
   readonly truncated: boolean
+  readonly recursionAvailable: boolean
   readonly authenticData: boolean
   /** All twelve bits (RFC 6891 §6.1.3). */
   readonly rcode: number
@@ -96,6 +97,7 @@ function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
   if (edns === undefined) return undefined
   return {
     truncated: frame.truncated,
+    recursionAvailable: frame.recursionAvailable,
     authenticData: frame.authenticData,
     rcode: edns.extendedRcode * 16 + frame.rcode,
     answers,

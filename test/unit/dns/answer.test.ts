@@ -258,6 +258,11 @@ const failures: readonly (readonly [string, Reply, string])[] = [
     'malformed: a referral instead of an answer',
   ],
   [
+    'nothing at all, and RA clear (RFC 1035 §4.1.1)',
+    { flags: ANSWERED & ~0x0080 },
+    'malformed: nothing from a server that does not recurse',
+  ],
+  [
     'NXDOMAIN with records',
     { rcode: 3, answer: [rr.a('mx.example', '192.0.2.1')] },
     'malformed: NXDOMAIN with records',
@@ -295,8 +300,9 @@ const failures: readonly (readonly [string, Reply, string])[] = [
 
 for (const [circumstance, parts, wanted] of failures) {
   test(`a failure, with AD or without: ${circumstance} [R7672-2.1.1-e]`, () => {
+    const flags = (parts.flags ?? ANSWERED) | FLAG.AD
     assert.equal(read('mx.example', 'A', parts), wanted)
-    assert.equal(read('mx.example', 'A', { ...parts, flags: ANSWERED | FLAG.AD }), wanted)
+    assert.equal(read('mx.example', 'A', { ...parts, flags }), wanted)
   })
 }
 
