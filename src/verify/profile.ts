@@ -133,17 +133,20 @@ function readValidity(
 }
 
 function readTime(tag: number, text: string): number | undefined {
-  const digits = tag === TAG.utcTime ? 2 : tag === TAG.generalizedTime ? 4 : undefined
-  if (digits === undefined || !/^\d+Z$/.test(text) || text.length !== digits + 11) return undefined
-  const short = Number(text.slice(0, digits))
+  const shape =
+    tag === TAG.utcTime ? UTC_TIME : tag === TAG.generalizedTime ? GENERALIZED_TIME : undefined
+  const [, years, month, day, hour, minute, second] = shape?.exec(text) ?? []
+  if (years === undefined) return undefined
   // RFC 5280 §4.1.2.5.1: two digits from 50 on are of the last century.
-  const year = digits === 4 ? short : short + (short < 50 ? 2000 : 1900)
-  const rest = text.slice(digits).replace(/(..)(..)(..)(..)(..)Z/, '-$1-$2T$3:$4:$5.000Z')
-  const iso = `${String(year).padStart(4, '0')}${rest}`
+  const century = shape === GENERALIZED_TIME ? '' : Number(years) < 50 ? '20' : '19'
+  const iso = `${century}${years}-${month}-${day}T${hour}:${minute}:${second}.000Z`
   const instant = Date.parse(iso)
   // A month of 00 or an hour of 99 is no time, whatever Date makes of it.
   return !Number.isNaN(instant) && new Date(instant).toISOString() === iso ? instant : undefined
 }
+
+const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
+const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
 
 /** RFC 5280 §4.2: a critical extension that is not processed makes the certificate useless. */
 function unprocessed(extensions: readonly Extension[]): string | undefined {
