@@ -3,63 +3,38 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { NOON, tlsaFor } from '../../lab/certificates.js'
-import type { PeerChain, Verdict } from '../../src/verdict.js'
 import { parseCertificate } from '../../src/certificate.js'
+import {
+  chain,
+  leafKeys,
+  leafOf,
+  MIDDLE,
+  middleKeys,
+  MX,
+  ROOT,
+  rootKeys,
+  rootOf,
+  verdictOn,
+} from '../support/built.js'
 import { judge, word } from '../support/chains.js'
 import {
   build,
   CN,
-  context,
-  directory,
   dn,
   dns,
   ecKeys,
   element,
-  email,
-  excluded,
   extension,
   extensions,
   generalizedTime,
-  implicit,
   integer,
-  ip,
+  implicit,
   KEY_USAGE,
-  O,
-  otherName,
-  permitted,
   seq,
   STRING,
   utcTime,
 } from '../support/der-builder.js'
-import type { Built, CertificateParts, Der } from '../support/der-builder.js'
-
-const MX = 'mx.example.org'
-const rootKeys = ecKeys()
-const leafKeys = ecKeys()
-const middleKeys = ecKeys()
-const ROOT = dn([[CN, 'Root']])
-const MIDDLE = dn([[CN, 'Middle']])
-
-const rootOf = (parts: Partial<CertificateParts> = {}): Built =>
-  build({ subject: ROOT, keys: rootKeys, extensions: [extensions.ca()], ...parts })
-const leafOf = (parts: Partial<CertificateParts> = {}): Built =>
-  build({
-    subject: dn([[CN, MX]]),
-    issuer: ROOT,
-    keys: leafKeys,
-    signedBy: rootKeys,
-    extensions: [extensions.names(dns(MX))],
-    ...parts,
-  })
-
-const chain = (leaf: Built, ...others: readonly Built[]): PeerChain => [
-  leaf.der,
-  ...others.map(({ der }) => der),
-]
-
-/** By a record that names the root whole, so that all of it counts. */
-const verdictOn = (leaf: Built, root: Built, ...others: readonly Built[]): Verdict =>
-  judge([tlsaFor(2, 0, 1, root)], chain(leaf, ...others, root))
+import type { CertificateParts, Der } from '../support/der-builder.js'
 
 describe('a genuine certificate in PEM inside a forged one', () => {
   const root = rootOf()
@@ -95,6 +70,7 @@ describe('a genuine certificate in PEM inside a forged one', () => {
       })
       const verdict = judge([tlsaFor(2, selector, matchingType, root)], chain(forged, root))
       assert.equal(verdict.kind, 'refused')
+      assert.match(verdict.detail, /: OpenSSL cannot read CN=mx\.example\.org$/)
     })
   }
 
@@ -202,248 +178,6 @@ describe('what makes an anchor', () => {
   }
 })
 
-describe('name constraints (RFC 5280 §4.2.1.10)', () => {
-  const constrained = (...sides: readonly Der[]): Built =>
-    rootOf({ extensions: [extensions.ca(), extensions.nameConstraints(...sides)] })
-  const named = (...names: readonly Der[]): Built =>
-    leafOf({ extensions: [extensions.names(dns(MX), ...names)] })
-  const range = (...parts: readonly Der[]): Der => context(0, seq(dns('example.org'), ...parts))
-
-  const cases: readonly (readonly [string, Built, Built, string])[] = [
-    ['DNS permitted', named(), constrained(permitted(dns('example.org'))), 'authenticated at 1'],
-    [
-      'DNS permitted, the name itself',
-      named(),
-      constrained(permitted(dns(MX))),
-      'authenticated at 1',
-    ],
-    [
-      'DNS permitted elsewhere',
-      named(),
-      constrained(permitted(dns('example.net'))),
-      'untrusted-path',
-    ],
-    [
-      'DNS permitted where only letters agree',
-      named(),
-      constrained(permitted(dns('xample.org'))),
-      'untrusted-path',
-    ],
-    [
-      'DNS permitted below a dot',
-      named(),
-      constrained(permitted(dns('.example.org'))),
-      'authenticated at 1',
-    ],
-    ['DNS excluded', named(), constrained(excluded(dns('example.org'))), 'untrusted-path'],
-    [
-      'DNS excluded, in capitals',
-      named(),
-      constrained(excluded(dns('EXAMPLE.org'))),
-      'untrusted-path',
-    ],
-    ['every DNS name excluded', named(), constrained(excluded(dns(''))), 'untrusted-path'],
-    [
-      'one of two DNS names outside',
-      named(dns('a.example.net')),
-      constrained(permitted(dns('example.org'))),
-      'untrusted-path',
-    ],
-    [
-      'a wildcard that may stand for an excluded name',
-      leafOf({ extensions: [extensions.names(dns('*.example.org'))] }),
-      constrained(excluded(dns('secret.example.org'))),
-      'untrusted-path',
-    ],
-    [
-      'IP permitted, as private authorities have it',
-      named(ip(10, 0, 0, 1)),
-      constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
-      'authenticated at 1',
-    ],
-    [
-      'IP permitted elsewhere',
-      named(ip(11, 0, 0, 1)),
-      constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
-      'untrusted-path',
-    ],
-    [
-      'IP constrained, and the leaf has none',
-      named(),
-      constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
-      'authenticated at 1',
-    ],
-    [
-      'IPv6 permitted',
-      named(ip(0x20, 1, 0xd, 0xb8, ...Array<number>(11).fill(0), 1)),
-      constrained(
-        permitted(
-          ip(
-            0x20,
-            1,
-            0xd,
-            0xb8,
-            ...Array<number>(12).fill(0),
-            255,
-            255,
-            255,
-            255,
-            ...Array<number>(12).fill(0),
-          ),
-        ),
-      ),
-      'authenticated at 1',
-    ],
-    [
-      'IPv4 permitted, IPv6 borne',
-      named(ip(...Array<number>(15).fill(0), 1)),
-      constrained(permitted(ip(0, 0, 0, 0, 0, 0, 0, 0))),
-      'untrusted-path',
-    ],
-    [
-      'IPv4 permitted, the same borne as an IPv6 address',
-      named(ip(...Array<number>(10).fill(0), 255, 255, 10, 0, 0, 1)),
-      constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
-      'untrusted-path',
-    ],
-    [
-      'IP permitted, a whole subnet borne',
-      named(ip(10, 0, 0, 0, 255, 0, 0, 0)),
-      constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
-      'untrusted-path',
-    ],
-    [
-      'email permitted by host',
-      named(email('a@example.org')),
-      constrained(permitted(email('example.org'))),
-      'authenticated at 1',
-    ],
-    [
-      'email permitted by domain',
-      named(email('a@mail.example.org')),
-      constrained(permitted(email('.example.org'))),
-      'authenticated at 1',
-    ],
-    [
-      'email elsewhere',
-      named(email('a@example.net')),
-      constrained(permitted(email('example.org'))),
-      'untrusted-path',
-    ],
-    [
-      'email in the subject counts',
-      leafOf({
-        subject: dn([
-          [CN, MX],
-          ['1.2.840.113549.1.9.1', 'a@example.net'],
-        ]),
-      }),
-      constrained(permitted(email('example.org'))),
-      'untrusted-path',
-    ],
-    [
-      'directory permitted',
-      leafOf({
-        subject: dn([
-          [O, 'Good'],
-          [CN, MX],
-        ]),
-      }),
-      constrained(permitted(directory(dn([[O, 'Good', STRING.printable]])))),
-      'authenticated at 1',
-    ],
-    [
-      'directory elsewhere',
-      leafOf({
-        subject: dn([
-          [O, 'Evil'],
-          [CN, MX],
-        ]),
-      }),
-      constrained(permitted(directory(dn([[O, 'Good']])))),
-      'untrusted-path',
-    ],
-    [
-      'directory excluded, in another string type and case',
-      leafOf({
-        subject: dn([
-          [O, 'EVIL', STRING.printable],
-          [CN, MX],
-        ]),
-      }),
-      constrained(excluded(directory(dn([[O, 'Evil']])))),
-      'untrusted-path',
-    ],
-    [
-      'directory name in subjectAltName elsewhere',
-      named(directory(dn([[O, 'Evil']]))),
-      constrained(permitted(directory(dn([[CN, MX]])))),
-      'untrusted-path',
-    ],
-    [
-      'otherName constrained and borne',
-      named(otherName()),
-      constrained(excluded(otherName())),
-      'untrusted-path',
-    ],
-    [
-      'otherName constrained, and the leaf has none',
-      named(),
-      constrained(excluded(otherName())),
-      'authenticated at 1',
-    ],
-    [
-      'a minimum that is not zero',
-      named(),
-      constrained(range(implicit(0, Buffer.from([1])))),
-      'untrusted-path',
-    ],
-    ['a maximum', named(), constrained(range(implicit(1, Buffer.from([5])))), 'untrusted-path'],
-    [
-      'the two sides in the wrong order',
-      named(),
-      constrained(excluded(dns('example.net')), permitted(dns('example.net'))),
-      'untrusted-path',
-    ],
-    ['nothing in it', named(), constrained(), 'authenticated at 1'],
-  ]
-  for (const [circumstance, leaf, root, wanted] of cases) {
-    test(`${circumstance}: ${wanted}`, () => {
-      assert.equal(word(verdictOn(leaf, root)), wanted)
-    })
-  }
-
-  test('the CN of a leaf without DNS names counts as one', () => {
-    const leaf = leafOf({ extensions: [] })
-    assert.equal(
-      word(verdictOn(leaf, constrained(permitted(dns('example.net'))))),
-      'untrusted-path',
-    )
-    assert.equal(
-      word(verdictOn(leaf, constrained(permitted(dns('example.org'))))),
-      'authenticated at 1',
-    )
-  })
-
-  test('the CN of an authority is its title', () => {
-    const root = constrained(permitted(dns('example.org')))
-    for (const title of ['R3', 'ca.example.net']) {
-      const subject = dn([[CN, title]])
-      const middle = build({
-        subject,
-        issuer: ROOT,
-        keys: middleKeys,
-        signedBy: rootKeys,
-        extensions: [extensions.ca()],
-      })
-      assert.equal(
-        word(verdictOn(leafOf({ issuer: subject, signedBy: middleKeys }), root, middle)),
-        'authenticated at 2',
-      )
-    }
-  })
-})
-
 describe('critical extensions (RFC 5280 §4.2)', () => {
   const known: readonly (readonly [string, string, Der])[] = [
     ['policyConstraints', '2.5.29.36', seq(implicit(0, Buffer.from([0])))],
@@ -475,6 +209,22 @@ describe('critical extensions (RFC 5280 §4.2)', () => {
     assert.equal(word(verdictOn(leafOf({ extensions: twice }), rootOf())), 'untrusted-path')
   })
 
+  test('one that nobody knows and that stands twice', () => {
+    const strange = extension('1.2.3.4', false, seq())
+    const under = (...others: readonly Der[]): string =>
+      word(verdictOn(leafOf({ extensions: [extensions.names(dns(MX)), ...others] }), rootOf()))
+    assert.equal(under(strange), 'authenticated at 1')
+    assert.equal(under(strange, strange), 'untrusted-path')
+  })
+
+  test('one that nobody knows may hold anything', () => {
+    const noise = extension('1.2.3.4', false, Buffer.from('noise'))
+    assert.equal(
+      word(verdictOn(leafOf({ extensions: [extensions.names(dns(MX)), noise] }), rootOf())),
+      'authenticated at 1',
+    )
+  })
+
   test('basicConstraints with more in it than there is', () => {
     const odd = extension(
       '2.5.29.19',
@@ -496,6 +246,7 @@ describe('dates (RFC 5280 §4.1.2.5)', () => {
       generalizedTime('20991231235959Z'),
       'authenticated at 1',
     ],
+    ['UTCTime of 2049', good, utcTime('491231235959Z'), 'authenticated at 1'],
     ['UTCTime of the last century', utcTime('990101000000Z'), late, 'authenticated at 1'],
     ['letters', utcTime('xxxxxxxxxxxxZ'), late, 'untrusted-path'],
     ['month 00', utcTime('200001000000Z'), late, 'untrusted-path'],
@@ -507,13 +258,31 @@ describe('dates (RFC 5280 §4.1.2.5)', () => {
     ['with a fraction', generalizedTime('20200101000000.5Z'), late, 'untrusted-path'],
     ['of local time', generalizedTime('20200101000000'), late, 'untrusted-path'],
     ['as a string', element(0x0c, '200101000000Z'), late, 'untrusted-path'],
+    ['as a string of four digits', element(0x0c, '20200101000000Z'), late, 'untrusted-path'],
     ['of nothing', utcTime(''), late, 'untrusted-path'],
   ]
   for (const [circumstance, from, until, wanted] of cases) {
     test(`${circumstance}: ${wanted}`, () => {
       assert.equal(word(verdictOn(leafOf({ times: [from, until] }), rootOf())), wanted)
     })
+    if (wanted !== 'untrusted-path') continue
+    test(`${circumstance}, as the second of the two: ${wanted}`, () => {
+      assert.equal(word(verdictOn(leafOf({ times: [good, from] }), rootOf())), wanted)
+    })
   }
+
+  test('what is no time is told', () => {
+    for (const text of ['201301000000Z', '200101990000Z', '200231000000Z']) {
+      const verdict = verdictOn(leafOf({ times: [utcTime(text), late] }), rootOf())
+      assert.equal(verdict.kind, 'refused')
+      assert.match(verdict.detail, /: CN=mx\.example\.org: unreadable validity$/)
+    }
+  })
+
+  test('a third time: untrusted-path', () => {
+    const leaf = leafOf({ times: [good, late, late] })
+    assert.equal(word(verdictOn(leaf, rootOf())), 'untrusted-path')
+  })
 
   test('to the second, both ends inclusive', () => {
     const leaf = leafOf({ times: [utcTime('260615120000Z'), utcTime('260615120000Z')] })
@@ -541,6 +310,14 @@ test('text from certificates reaches the log printable', () => {
   assert.ok(verdict.detail.length < 500)
 })
 
-test('an empty subject is no obstacle', () => {
+test('an empty subject is no obstacle, and in a refusal the serial number stands for it', () => {
   assert.equal(word(verdictOn(leafOf({ subject: seq() }), rootOf())), 'authenticated at 1')
+  const nameless = {
+    subject: seq(),
+    serial: 0x4d,
+    extensions: [extensions.names(dns('x.example'))],
+  }
+  const verdict = verdictOn(leafOf(nameless), rootOf())
+  assert.equal(verdict.kind, 'refused')
+  assert.match(verdict.detail, /: serial 4d bears x\.example, not /)
 })

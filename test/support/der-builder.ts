@@ -54,6 +54,7 @@ export function dn(attributes: readonly (readonly [string, string, number?])[]):
 
 export const CN = '2.5.4.3'
 export const O = '2.5.4.10'
+export const EMAIL = '1.2.840.113549.1.9.1'
 export const STRING = { utf8: 0x0c, printable: 0x13 }
 
 export type KeyPair = { readonly publicKey: KeyObject; readonly privateKey: KeyObject }
@@ -87,6 +88,7 @@ export const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04 }
 
 export const dns = (name: string): Der => implicit(2, name)
 export const email = (name: string): Der => implicit(1, name)
+export const uri = (name: string): Der => implicit(6, name)
 export const ip = (...bytes: readonly number[]): Der => implicit(7, Buffer.from(bytes))
 export const directory = (name: Der): Der => context(4, name)
 /** otherName of a type nobody knows. */
@@ -108,8 +110,8 @@ export type CertificateParts = {
   /** The AlgorithmIdentifier inside the signed part, if it is another. */
   readonly innerAlgorithm?: Der
   readonly extensions?: readonly Der[]
-  /** Validity's two times as DER; a decade around the laboratory's noon if not given. */
-  readonly times?: readonly [Der, Der]
+  /** Validity's two times, or what stands there, as DER; a decade around the laboratory's noon if not given. */
+  readonly times?: readonly Der[]
   readonly isVersion1?: boolean
   readonly serial?: number
 }
