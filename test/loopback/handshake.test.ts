@@ -170,6 +170,13 @@ describe('PKIX neither helps nor hurts', () => {
     assert.equal(word(verdict), 'authenticated at 0')
   })
 
+  test('a chain that PKIX trusts: its names are not looked at [DERIVED-tls-i DERIVED-tls-g]', async () => {
+    const given = { ca: [root.pem], checkServerIdentity: () => assert.fail('asked for PKIX names') }
+    const sent = identity([leaf, intermediate, root])
+    const verdict = await verdictOf(sent, [tlsaFor(3, 1, 1, leaf)], given)
+    assert.equal(word(verdict), 'authenticated at 0')
+  })
+
   test('a chain that PKIX trusts does not make up for TLSA [DERIVED-tls-i R7672-1.3.2-a]', async () => {
     const given = { ca: [root.pem], rejectUnauthorized: true }
     const sent = identity([leaf, intermediate, root])

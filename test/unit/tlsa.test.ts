@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { mint } from '../../lab/certificates.js'
 import type { Minted } from '../../lab/certificates.js'
+import { openCertificate } from '../../src/certificate.js'
 import { filterTlsa, tlsaText, toRecord } from '../../src/tlsa.js'
+import { build, ecKeys, oid } from '../support/der-builder.js'
 
 const sha256 = '00'.repeat(32)
 const sha512 = '11'.repeat(64)
@@ -80,6 +82,24 @@ describe('the usability filter', () => {
   test('a certificate with an octet behind it is unusable', () => {
     const text = `2 0 0 ${certificate.der.toString('hex')}00`
     assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-certificate')
+  })
+
+  test('a certificate that is not in DER is unusable, though OpenSSL would read it', () => {
+    const ecdsaWithSha256 = oid('1.2.840.10045.4.3.2')
+    // The length in long form, where the short one would do.
+    const header = Buffer.from([0x30, 0x81, ecdsaWithSha256.length])
+    const innerAlgorithm = Buffer.concat([header, ecdsaWithSha256])
+    const { der } = build({ keys: ecKeys(), innerAlgorithm })
+    assert.deepEqual(openCertificate(der)?.raw, der)
+    for (const usage of [2, 3]) {
+      const text = `${usage} 0 0 ${der.toString('hex')}`
+      assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-certificate')
+    }
+  })
+
+  test('a key with an octet behind it is unusable, though OpenSSL would read it', () => {
+    const text = `3 1 0 ${certificate.spki.toString('hex')}00`
+    assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-public-key')
   })
 
   test('a certificate in PEM is unusable, though OpenSSL would read it', () => {

@@ -62,6 +62,14 @@ describe('names under DANE-TA(2) (RFC 7672 §3.2.2, §3.2.3)', () => {
     })
   }
 
+  test('wildcard for two labels below a domain [R7672-3.2.3-d R6125-6.4.3-a]', async () => {
+    const named = await leafOf(intermediate, { names: ['*.example.org'] })
+    const verdict = judge([tlsaFor(2, 1, 1, root)], chainOf(named, intermediate, root), {
+      names: ['a.mx.example.org'],
+    })
+    assert.equal(word(verdict), 'name-mismatch')
+  })
+
   test('the expanded next hop is a third name, if discovery found it [R7672-3.2.2-c]', async () => {
     const named = await leafOf(intermediate, { names: ['real.example.net'] })
     const chain = chainOf(named, intermediate, root)

@@ -56,6 +56,16 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
       { intermediate: { pathLength: 0 } },
       'authenticated at 2',
     ],
+    [
+      'the key of the root is too weak [R6698-4.1-g]',
+      { root: { key: 'RSA-1024' } },
+      'untrusted-path',
+    ],
+    [
+      'the root for email alone, named whole [R7672-3.1.2-b]',
+      { root: { extendedKeyUsage: ['1.3.6.1.5.5.7.3.4'] } },
+      'untrusted-path',
+    ],
     ['the leaf expired [DERIVED-expiry-a]', { leaf: PAST }, 'certificate-expired'],
     ['the intermediate expired', { intermediate: PAST }, 'certificate-expired'],
     ['the root expired, as OpenSSL has it', { root: PAST }, 'certificate-expired'],
@@ -91,6 +101,11 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
       { leaf: { key: 'RSA-2048', keyUsage: KeyUsageFlags.keyEncipherment } },
       'authenticated at 2',
     ],
+    [
+      'the leaf agrees on keys, as elliptic curves do',
+      { leaf: { keyUsage: KeyUsageFlags.keyAgreement } },
+      'authenticated at 2',
+    ],
     ['the leaf signed with SHA-1 [R6698-4.1-g]', { leaf: { hash: 'SHA-1' } }, 'untrusted-path'],
     [
       'a key of 1024 bits in the intermediate [R6698-4.1-g]',
@@ -109,6 +124,28 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
       assert.equal(await verdictOn(flaw), wanted)
     })
   }
+})
+
+describe('path length (RFC 5280 §6.1.4 (l), (m)) [R6698-2.1-c]', () => {
+  test('an intermediate allows no CA below it, and there is one', async () => {
+    const top = await ca('root')
+    const upper = await ca('upper', { issuer: top, pathLength: 0 })
+    const lower = await ca('lower', { issuer: upper })
+    const list = chainOf(await leafOf(lower), lower, upper, top)
+    assert.equal(word(judge([tlsaFor(2, 0, 1, top)], list)), 'untrusted-path')
+  })
+
+  test('an authority issued by itself does not count', async () => {
+    const top = await ca('root', { pathLength: 0 })
+    for (const [subject, wanted] of [
+      ['root', 'authenticated at 2'],
+      ['other', 'untrusted-path'],
+    ] as const) {
+      const middle = await ca(subject, { issuer: top })
+      const list = chainOf(await leafOf(middle), middle, top)
+      assert.equal(word(judge([tlsaFor(2, 0, 1, top)], list)), wanted)
+    }
+  })
 })
 
 test('a certificate that names CRL and OCSP servers: nobody is asked, the verdict is there at once [R7672-4-b]', async () => {

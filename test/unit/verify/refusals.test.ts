@@ -108,6 +108,12 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
       `CN=${MX} expired at 2026-06-14T12:00:00.000Z`,
     ],
     [
+      'a leaf of a very long subject expired',
+      { leaf: { ...PAST, subject: `CN=${'x'.repeat(600)}` } },
+      'certificate-expired',
+      `CN=${'x'.repeat(117)}... expired at 2026-06-14T12:00:00.000Z`,
+    ],
+    [
       'the intermediate expired',
       { intermediate: PAST },
       'certificate-expired',
