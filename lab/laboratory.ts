@@ -143,6 +143,7 @@ function toZones(rows: readonly Row[], addresses: ReadonlyMap<string, string>): 
     { origin: 'example', state: 'signed', records: [] },
     zone(PLACE.signed, 'signed'),
     zone(PLACE.unsigned, 'unsigned'),
+    zone(PLACE.island, 'island'),
     zone(PLACE.expired, 'expired'),
     zone(PLACE.noDnskey, 'no-dnskey'),
     zone(PLACE.lame, 'lame'),

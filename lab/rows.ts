@@ -60,6 +60,7 @@ export type Row = {
 export const PLACE = {
   signed: 'signed.example',
   unsigned: 'unsigned.example',
+  island: 'island.example',
   expired: 'expired.example',
   noDnskey: 'nokey.example',
   lame: 'lame.example',

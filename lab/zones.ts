@@ -13,6 +13,8 @@ import { runToEnd } from './child.js'
 export type ZoneState =
   | 'signed'
   | 'unsigned'
+  /** Signed, but the parent has no DS. */
+  | 'island'
   /** Signatures that ran out long ago. */
   | 'expired'
   /** A DS in the parent and no DNSKEY in the zone. */
@@ -88,7 +90,8 @@ async function buildZone(
   if (state === 'no-dnskey')
     await edit(signed, (line) => (/\s(RRSIG\s+)?DNSKEY\s/.test(line) ? '' : line))
   for (const rrset of damaged) await damage(signed, rrset)
-  return { file: signed, ds: await readFile(path.join(folder, `${key}.ds`), 'utf8') }
+  const ds = state === 'island' ? '' : await readFile(path.join(folder, `${key}.ds`), 'utf8')
+  return { file: signed, ds }
 }
 
 /** The zone's key, the same each time it is signed. */

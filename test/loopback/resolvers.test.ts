@@ -31,6 +31,7 @@ before(async () => {
       destination(port, authority, 'good'),
       destination(port, authority, 'damaged'),
       destination(port, authority, 'plain', { place: PLACE.unsigned }),
+      destination(port, authority, 'apart', { place: PLACE.island }),
       destination(port, authority, 'late', { place: PLACE.expired }),
       destination(port, authority, 'keyless', { place: PLACE.noDnskey }),
     ])
@@ -75,6 +76,9 @@ const states: readonly (readonly [string, string, RecordType, string])[] = [
   ['unsigned', `plain.${PLACE.unsigned}`, 'MX', 'insecure found'],
   ['unsigned, no such type', `plain.${PLACE.unsigned}`, 'TLSA', 'insecure nodata'],
   ['unsigned, no such name', `nobody.${PLACE.unsigned}`, 'MX', 'insecure nxdomain'],
+  ['signed without a DS', `apart.${PLACE.island}`, 'MX', 'insecure found'],
+  ['signed without a DS, no such type', `apart.${PLACE.island}`, 'TLSA', 'insecure nodata'],
+  ['signed without a DS, no such name', `nobody.${PLACE.island}`, 'MX', 'insecure nxdomain'],
   ['one signature damaged', `mx-damaged.${PLACE.signed}`, 'A', 'bogus'],
   ['signatures expired', `late.${PLACE.expired}`, 'MX', 'bogus'],
   ['signatures expired, no such type', `late.${PLACE.expired}`, 'TLSA', 'bogus'],
@@ -84,7 +88,7 @@ const states: readonly (readonly [string, string, RecordType, string])[] = [
 ]
 
 for (const isTaciturn of [false, true]) {
-  describe(`Unbound ${isTaciturn ? 'without' : 'with'} extended errors [R7672-2.1.1-b R7672-2.1.1-d]`, () => {
+  describe(`Unbound ${isTaciturn ? 'without' : 'with'} extended errors [R7672-2.1.1-b R7672-2.1.1-c R7672-2.1.1-d]`, () => {
     let unbound: { port: number; child: Child }
     before(async () => {
       unbound = await laboratory.names.startResolver({ isTaciturn })

@@ -31,6 +31,7 @@ export const TYPE = {
   SOA: 6,
   MX: 15,
   AAAA: 28,
+  DNAME: 39,
   OPT: 41,
   RRSIG: 46,
   NSEC: 47,

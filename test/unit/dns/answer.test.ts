@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { readAnswer } from '../../../src/dns/answer.js'
 import { parseMessage } from '../../../src/dns/message.js'
 import type { RecordType } from '../../../src/lookup.js'
-import { ANSWERED, FLAG, reply, rr, TYPE, u16 } from '../../support/dns-message.js'
+import { ANSWERED, FLAG, reply, rr, TYPE, u16, wireName } from '../../support/dns-message.js'
 import type { Reply } from '../../support/dns-message.js'
 import { name } from '../../support/names.js'
 
@@ -135,6 +135,20 @@ for (const [ad, security] of [
         canonicalName: 'b.example',
         aliases: ['a.example'],
         ttl: 10,
+      })
+    })
+
+    test('a DNAME: the CNAME made from it is an alias as any other (RFC 6672 §3.1) [R7672-2.1.3-d]', () => {
+      const dname = { owner: 'example', type: TYPE.DNAME, rdata: wireName('example.net') }
+      const alias = rr.cname('mx.example', 'mx.example.net', 20)
+      const parts = { flags, answer: [dname, alias, rr.a('mx.example.net', '192.0.2.1')] }
+      assert.deepEqual(read('mx.example', 'A', parts), {
+        kind: 'found',
+        security,
+        canonicalName: 'mx.example.net',
+        aliases: ['mx.example'],
+        ttl: 20,
+        records: 1,
       })
     })
 
