@@ -10,6 +10,7 @@ import {
   leafOf,
   MIDDLE,
   middleKeys,
+  middleOf,
   MX,
   ROOT,
   rootKeys,
@@ -30,6 +31,7 @@ import {
   integer,
   implicit,
   KEY_USAGE,
+  oid,
   seq,
   STRING,
   utcTime,
@@ -232,6 +234,27 @@ describe('critical extensions (RFC 5280 §4.2)', () => {
       seq(element(0x01, Buffer.from([0xff])), integer(3), integer(4)),
     )
     assert.equal(verdictOn(leafOf(), rootOf({ extensions: [odd] })).kind, 'refused')
+  })
+})
+
+describe('a proxy certificate (RFC 3820)', () => {
+  // OpenSSL's checkIssued wants keyCertSign of an issuer, but of a proxy's digitalSignature alone.
+  const proxy = extension('1.3.6.1.5.5.7.1.14', false, seq(seq(oid('1.3.6.1.5.5.7.21.1'))))
+  const leaf = leafOf({ issuer: MIDDLE, signedBy: middleKeys, extensions: [proxy] })
+  const under = (bits: number): string =>
+    word(
+      verdictOn(
+        leaf,
+        rootOf(),
+        middleOf({ extensions: [extensions.ca(), extensions.keyUsage(bits)] }),
+      ),
+    )
+
+  test('whose issuer signs certificates is one like any other', () => {
+    assert.equal(under(KEY_USAGE.digitalSignature | KEY_USAGE.keyCertSign), 'authenticated at 2')
+  })
+  test('does not make an issuer of a key that may not sign certificates', () => {
+    assert.equal(under(KEY_USAGE.digitalSignature), 'untrusted-path')
   })
 })
 
