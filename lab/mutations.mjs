@@ -1,0 +1,243 @@
+// Is there a test for each guard? Takes the guards of guards.txt out one by one, runs the
+// tests on what is left, and writes which of them noticed to docs/guards.md. Ends with 1
+// if nobody noticed one that is not said to be redundant, if somebody noticed one that is,
+// or if a guard's text is not where guards.txt says.
+//
+// Works on copies of the compiled tree, so sources and build stay as they are. With
+// arguments only the guards whose file or words contain one of them; the rows of the
+// others stay as they were. With --check nothing is run: does docs/guards.md speak of the
+// guards that there are?
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
+import ts from 'typescript'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+process.chdir(root)
+
+const WORKERS = 2
+const REPORT = 'docs/guards.md'
+/** The tests of the judge, the quick ones first. */
+const TESTS = [
+  'unit/verify/refusals',
+  'unit/verify/dane-ta',
+  'unit/verify/names',
+  'unit/verify/path',
+  'unit/verify/strength',
+  'hostile/certificates',
+  'hostile/constraints',
+  'unit/tlsa',
+  'unit/der',
+  'unit/verify/dane-ee',
+  'hostile/budget',
+  'hostile/certificates-read-twice',
+  'hostile/cost',
+  'hostile/cost-of-names',
+  'loopback/handshake',
+  'loopback/peer-chain',
+  'hostile/names-read-twice',
+  'hostile/properties',
+]
+/** Where a guard of this file is most likely to be missed. */
+const NEAREST = {
+  'association.ts': 'unit/verify/dane-ee',
+  'certificate.ts': 'hostile/certificates',
+  'constraints.ts': 'hostile/constraints',
+  'der.ts': 'unit/der',
+  'general-name.ts': 'hostile/constraints',
+  'handshake.ts': 'loopback/handshake',
+  'names.ts': 'unit/verify/names',
+  'path.ts': 'unit/verify/dane-ta',
+  'profile.ts': 'hostile/certificates',
+  'strength.ts': 'unit/verify/strength',
+  'tlsa.ts': 'unit/tlsa',
+  'validity.ts': 'unit/verify/path',
+  'verify.ts': 'unit/verify/dane-ee',
+}
+
+const guards = readGuards()
+const complaints = guards.flatMap(complaint)
+if (complaints.length > 0) {
+  console.error(complaints.join('\n'))
+  process.exit(1)
+}
+const wanted = process.argv.slice(2)
+const told = readReport()
+if (wanted.includes('--check')) check()
+else await run()
+
+/** Two lists of guards, and what each says of one. */
+function check() {
+  const strays = [...told.keys()].filter((key) => !guards.some((guard) => keyOf(guard) === key))
+  const missing = guards.filter((guard) => {
+    const { count, first } = told.get(keyOf(guard)) ?? {}
+    return guard.reason === undefined ? !(Number(count) > 0) : first !== guard.reason
+  })
+  for (const key of strays) console.error(`docs/guards.md: no such guard: ${key}`)
+  for (const guard of missing) console.error(`docs/guards.md: nothing of ${keyOf(guard)}`)
+  process.exitCode = strays.length + missing.length > 0 ? 1 : 0
+}
+
+async function run() {
+  const chosen = guards.filter(
+    (guard) => wanted.length === 0 || wanted.some((part) => keyOf(guard).includes(part)),
+  )
+  const queue = [...chosen]
+  const noticed = new Map()
+  await Promise.all(
+    Array.from({ length: WORKERS }, (_, worker) => work(`build/mutants/${worker}`, queue, noticed)),
+  )
+  rmSync('build/mutants', { recursive: true, force: true })
+  for (const guard of chosen) {
+    const failed = noticed.get(guard)
+    const [first = guard.reason ?? 'none'] = failed
+    const count = guard.reason !== undefined && failed.length === 0 ? 'redundant' : failed.length
+    told.set(keyOf(guard), { count: String(count), first })
+  }
+  writeFileSync(REPORT, await report())
+
+  const survivors = chosen.filter((guard) => noticed.get(guard).length === 0)
+  const redundant = survivors.filter(({ reason }) => reason !== undefined)
+  const missed = survivors.length - redundant.length
+  const mistaken = chosen.filter(
+    (guard) => guard.reason !== undefined && noticed.get(guard).length > 0,
+  )
+  for (const guard of mistaken) console.log(`not redundant, since a test notices: ${keyOf(guard)}`)
+  console.log(
+    `${chosen.length} guards, ${missed} that no test would miss, ${redundant.length} redundant`,
+  )
+  process.exitCode = missed + mistaken.length > 0 || chosen.length === 0 ? 1 : 0
+}
+
+async function work(copy, queue, noticed) {
+  rmSync(copy, { recursive: true, force: true })
+  mkdirSync(copy, { recursive: true })
+  for (const part of ['src', 'test', 'lab'])
+    cpSync(`build/${part}`, `${copy}/${part}`, { recursive: true })
+  for (let guard = queue.shift(); guard; guard = queue.shift()) {
+    const compiled = guard.file.replace(/\.ts$/, '.js')
+    writeFileSync(`${copy}/${compiled}`, compile(without(guard)))
+    const failed = await firstFailures(copy, guard)
+    cpSync(`build/${compiled}`, `${copy}/${compiled}`)
+    noticed.set(guard, failed)
+    const none = guard.reason === undefined ? 'NOT NOTICED' : 'redundant'
+    console.log(`${keyOf(guard)}: ${failed[0] ?? none}`)
+  }
+}
+
+/** The tests that fail in the first file where any does. */
+async function firstFailures(copy, { file }) {
+  const nearest = NEAREST[path.basename(file)]
+  for (const test of [nearest, ...TESTS.filter((each) => each !== nearest)]) {
+    const failed = await failures(path.resolve(copy, 'test', `${test}.test.js`))
+    if (failed.length > 0) return failed
+  }
+  return []
+}
+
+function failures(file) {
+  const options = [
+    '--test',
+    '--test-concurrency=1',
+    '--test-timeout=120000',
+    '--test-reporter=./lab/failed-tests.mjs',
+  ]
+  const child = spawn(process.execPath, [...options, file], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    output += chunk
+  })
+  return new Promise((resolve) => {
+    child.on('close', () => resolve(output.split('\n').filter((line) => line !== '')))
+  })
+}
+
+function compile(source) {
+  const { compilerOptions } = ts.readConfigFile('tsconfig.json', ts.sys.readFile).config
+  const options = ts.convertCompilerOptionsFromJson(compilerOptions, '.').options
+  return ts.transpileModule(source, {
+    compilerOptions: { ...options, module: ts.ModuleKind.CommonJS, moduleResolution: undefined },
+  }).outputText
+}
+
+function without({ file, text, instead }) {
+  // A function, since $ has a meaning in a replacement.
+  return readFileSync(file, 'utf8').replace(text, () => instead)
+}
+
+function complaint(guard) {
+  const found = readFileSync(guard.file, 'utf8').split(guard.text).length - 1
+  return found === 1 ? [] : [`${keyOf(guard)}: stands there ${found} times: ${guard.text}`]
+}
+
+function keyOf({ file, words }) {
+  return `${file}: ${words}`
+}
+
+function readGuards() {
+  const read = []
+  let file = ''
+  for (const block of readFileSync('lab/guards.txt', 'utf8').split(/\n\n+/)) {
+    const lines = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    if (lines.length === 0) continue
+    if (lines[0].startsWith('== ')) {
+      file = lines[0].slice(3)
+      continue
+    }
+    const [words, text, instead, redundant, more] = lines
+    const isWhole = text?.startsWith('- ') && instead?.startsWith('+') && more === undefined
+    if (!isWhole || redundant?.startsWith('redundant: ') === false) {
+      throw new Error(`guards.txt: not a guard: ${block}`)
+    }
+    const plain = (line) => line.slice(2).replaceAll('\\n', '\n')
+    const reason = redundant?.slice('redundant: '.length)
+    read.push({ file, words, text: plain(text), instead: plain(instead), reason })
+  }
+  return read
+}
+
+/** By guard, what the last run came to. */
+function readReport() {
+  const rows = new Map()
+  let file = ''
+  for (const line of existsSync(REPORT) ? readFileSync(REPORT, 'utf8').split('\n') : []) {
+    if (line.startsWith('## ')) file = line.slice(3)
+    const [, words = '', count = '', first = ''] = line
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim())
+    if (/^(\d+|redundant)$/.test(count))
+      rows.set(keyOf({ file, words }), { count, first: first.replaceAll('\\|', '|') })
+  }
+  return rows
+}
+
+async function report() {
+  const lines = [
+    '# Guards',
+    '',
+    'What the judge and the handshake insist on, and a test that fails when it is taken out: how many do in the first file where any does, and the first of them. What another guard would stop as well is redundant, and stays so that each file can be read by itself and for the day when the other goes. Written by `npm run mutations` from lab/guards.txt, which says what is taken out and how.',
+  ]
+  let file = ''
+  for (const guard of guards) {
+    if (guard.file !== file) {
+      file = guard.file
+      lines.push(
+        '',
+        `## ${file}`,
+        '',
+        '| guard | failing tests | the first, or why there is none |',
+        '| --- | --- | --- |',
+      )
+    }
+    const { count, first } = told.get(keyOf(guard)) ?? { count: '0', first: 'not run' }
+    lines.push(`| ${guard.words} | ${count} | ${first.replaceAll('|', '\\|')} |`)
+  }
+  return format(`${lines.join('\n')}\n`, {
+    ...(await resolveConfig(REPORT)),
+    parser: 'markdown',
+  })
+}
