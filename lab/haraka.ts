@@ -46,13 +46,18 @@ export type Outcome =
 export type Haraka = {
   readonly folder: string
   readonly smtpPort: number
+  /** The process that runs now. */
   readonly child: Child
-  /** Submits a message and returns its id. */
-  readonly submit: (to: string, from?: string) => Promise<string>
+  /** Submits a message, to one recipient or many, and returns its id. */
+  readonly submit: (to: string | readonly string[], from?: string) => Promise<string>
   /** Waits for what becomes of it. */
   readonly outcomeOf: (id: string, timeoutMs?: number) => Promise<Outcome>
   /** Log lines that bear this id, or all. */
   readonly log: (id?: string) => readonly string[]
+  /** Waits until this many lines, one if not given, hold the text. */
+  readonly logged: (text: string, count?: number, timeoutMs?: number) => Promise<void>
+  /** Ends the process by this signal and starts another with the same configuration and queue. */
+  readonly restart: (signal: NodeJS.Signals) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -65,33 +70,36 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
   )
   await runToEnd(process.execPath, [program, '-i', folder])
   await writeConfig(options, port)
-  const child = startChild(process.execPath, [program, '-c', folder], {
-    env: {
-      NODE_OPTIONS: `--require=${path.join(ROOT, 'lab/world.cjs')}`,
-      LAB_RESOLVER: `127.0.0.1:${unboundPort}`,
-      LAB_SMTP_PORT: String(options.smtpPort),
-    },
-  })
+  const start = (): Child =>
+    startChild(process.execPath, [program, '-c', folder], {
+      env: {
+        NODE_OPTIONS: `--require=${path.join(ROOT, 'lab/world.cjs')}`,
+        LAB_RESOLVER: `127.0.0.1:${unboundPort}`,
+        LAB_SMTP_PORT: String(options.smtpPort),
+      },
+    })
+  const listening = (child: Child): Promise<void> =>
+    until('Haraka', () => isListening(child.output().split('\n')), { child })
+  let child = start()
+  const ended: string[] = []
   const log = (id?: string): readonly string[] => {
-    const lines = child.output().split('\n')
+    const lines = [...ended, child.output()].join('').split('\n')
     return id === undefined ? lines : lines.filter((line) => line.includes(id))
   }
-  if (options.mayFail) {
-    await Promise.race([child.exited, until('Haraka', () => isListening(log()), { child })]).catch(
-      () => undefined,
-    )
-  } else {
-    await until('Haraka', () => isListening(log()), { child })
-  }
+  if (options.mayFail) await Promise.race([child.exited, listening(child)]).catch(() => undefined)
+  else await listening(child)
   const transport = createTransport({ host: '127.0.0.1', port, ignoreTLS: true, pool: true })
   return {
     folder,
     smtpPort: port,
-    child,
+    get child() {
+      return child
+    },
     log,
-    async submit(to, from = 'sender@relay.example') {
-      const raw = `From: <${from}>\r\nTo: <${to}>\r\nSubject: laboratory\r\n\r\nHello.\r\n`
-      const { response } = await transport.sendMail({ envelope: { from, to: [to] }, raw })
+    async submit(recipients, from = 'sender@relay.example') {
+      const to = [recipients].flat()
+      const raw = `From: <${from}>\r\nTo: <${to.join('>, <')}>\r\nSubject: laboratory\r\n\r\nHello.\r\n`
+      const { response } = await transport.sendMail({ envelope: { from, to }, raw })
       const id = /Message Queued \(([^)]+)\)/.exec(response)?.[1]
       if (id === undefined) throw new Error(`not queued: ${response}`)
       return id
@@ -110,6 +118,19 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
       })
       if (outcome === undefined) throw new Error('unreachable')
       return outcome
+    },
+    logged: (text, count = 1, timeoutMs = 15_000) =>
+      until(
+        `${count} times: ${text}`,
+        () => log().filter((line) => line.includes(text)).length >= count,
+        { timeoutMs, child },
+      ),
+    async restart(signal) {
+      child.signal(signal)
+      await child.exited
+      ended.push(child.output())
+      child = start()
+      await listening(child)
     },
     async stop() {
       transport.close()

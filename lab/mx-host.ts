@@ -6,7 +6,7 @@
  * client's log, is the judge of every test. Messages are accepted and counted.
  */
 import { createServer } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import type { SecureContextOptions } from 'node:tls'
 import type { Minted } from './certificates.js'
@@ -30,6 +30,12 @@ export type Misbehavior =
   | 'tls-1.1'
   | 'rcpt-450'
   | 'rcpt-550'
+  | 'rcpt-450-once'
+  | 'data-reset'
+  | 'slow'
+
+/** Milliseconds before each reply of a `slow` host. */
+const SLOWNESS_MS = 150
 
 /** A leaf with the certificates that the server sends after it. */
 export type ServerChain = { readonly leaf: Minted; readonly others?: readonly Minted[] }
@@ -38,6 +44,8 @@ export type MxHostOptions = {
   readonly address: string
   /** 0: any free port. */
   readonly port: number
+  /** A unix socket in place of both. */
+  readonly path?: string
   readonly chain?: ServerChain
   /** Chains for particular SNI names; `chain` serves the rest. */
   readonly chainsByName?: ReadonlyMap<string, ServerChain>
@@ -46,6 +54,8 @@ export type MxHostOptions = {
 
 /** One connection as the host saw it. */
 export type Session = {
+  /** The client's address; empty where it came through a unix socket. */
+  readonly from: string
   readonly commands: string[]
   /** MAIL FROM commands, and whether they came inside TLS. */
   readonly mails: { readonly from: string; readonly isEncrypted: boolean }[]
@@ -73,12 +83,14 @@ export type MxHost = {
 export async function startMxHost(options: MxHostOptions): Promise<MxHost> {
   const sessions: Session[] = []
   const open = new Set<Socket>()
+  const deferredOnce = new Set<string>()
   let { chain, misbehavior } = options
   const server = createServer((socket) => {
     open.add(socket)
     socket.on('close', () => open.delete(socket))
     socket.on('error', () => undefined)
     const session: Session = {
+      from: socket.remoteAddress ?? '',
       commands: [],
       mails: [],
       recipients: [],
@@ -89,13 +101,15 @@ export async function startMxHost(options: MxHostOptions): Promise<MxHost> {
       isResumed: false,
     }
     sessions.push(session)
-    serve(socket, session, misbehavior, () => contextFor(options, chain, misbehavior))
+    serve(socket, session, misbehavior, deferredOnce, () => contextFor(options, chain, misbehavior))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options.port, options.address, resolve)
+    if (options.path === undefined) server.listen(options.port, options.address, resolve)
+    else server.listen(options.path, resolve)
   })
-  const { port } = server.address() as AddressInfo // eslint-disable-line @typescript-eslint/consistent-type-assertions
+  const bound = server.address()
+  const port = bound === null || typeof bound === 'string' ? 0 : bound.port
   return {
     address: options.address,
     port,
@@ -145,6 +159,7 @@ function serve(
   plain: Socket,
   session: Session,
   misbehavior: Misbehavior | undefined,
+  deferredOnce: Set<string>,
   contexts: () => Contexts,
 ): void {
   let stream: Socket | TLSSocket = plain
@@ -154,7 +169,12 @@ function serve(
   const text: string[] = []
 
   const say = (line: string): void => {
-    if (stream.writable) stream.write(`${line}\r\n`)
+    const target = stream
+    const write = (): void => {
+      if (target.writable) target.write(`${line}\r\n`)
+    }
+    if (misbehavior === 'slow') setTimeout(write, SLOWNESS_MS)
+    else write()
   }
 
   const hear = (chunk: Buffer): void => {
@@ -184,6 +204,7 @@ function serve(
     const verb = line.split(' ')[0]?.toUpperCase() ?? ''
     switch (verb) {
       case 'EHLO':
+      case 'LHLO':
         return ehlo()
       case 'STARTTLS':
         return starttls()
@@ -194,11 +215,19 @@ function serve(
         const to = /<([^>]*)>/.exec(line)?.[1] ?? ''
         session.recipients.push({ to, isEncrypted: session.isEncrypted })
         if (misbehavior === 'rcpt-450') return say('450 4.2.0 later')
+        if (misbehavior === 'rcpt-450-once' && !deferredOnce.has(to)) {
+          deferredOnce.add(to)
+          return say('450 4.2.0 later')
+        }
         if (misbehavior === 'rcpt-550') return say('550 5.1.1 nobody')
         current.push(to)
         return say('250 2.1.5 ok')
       }
       case 'DATA':
+        if (misbehavior === 'data-reset') {
+          plain.resetAndDestroy()
+          return undefined
+        }
         isData = true
         return say('354 go on')
       case 'RSET':
@@ -209,7 +238,7 @@ function serve(
         return say('250 2.0.0 ok')
       case 'QUIT':
         say('221 2.0.0 bye')
-        stream.end()
+        if (misbehavior !== 'slow') stream.end()
         return undefined
       default:
         return say('500 5.5.1 what')

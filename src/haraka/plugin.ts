@@ -120,6 +120,8 @@ function inspectHaraka(plugin: Plugin): {
     const hooks = member(member(plugin.haraka_require('plugins'), 'registered_hooks'), hook)
     return Array.isArray(hooks) ? hooks.map((each) => String(member(each, 'plugin'))) : []
   }
+  const tlsIni = (option: string): unknown =>
+    member(member(member(plugin.haraka_require('tls_socket'), 'cfg'), 'main'), option)
   const HarakaMx = member(member(outbound, 'net_utils'), 'HarakaMx')
   if (!isConstructor(HarakaMx)) {
     throw new DaneStartError('this Haraka has no HarakaMx: haraka-plugin-dane needs 3.0.4 or later')
@@ -133,6 +135,7 @@ function inspectHaraka(plugin: Plugin): {
       getMx: registered('get_mx'),
       isTlsEnabled:
         member(member(plugin.haraka_require('outbound/config'), 'cfg'), 'enable_tls') !== false,
+      isPkixForced: ['mutual_tls', 'rejectUnauthorized'].every((option) => tlsIni(option) === true),
     }),
     isDebug: () => Number(member(logger, 'loglevel')) >= Number(member(logger, 'LOGDEBUG')),
   }

@@ -14,11 +14,13 @@ export type Surroundings = {
   readonly getMx: readonly string[]
   readonly isTlsEnabled: boolean
   readonly harakaVersion: string
+  /** tls.ini has both mutual_tls and rejectUnauthorized. */
+  readonly isPkixForced: boolean
 }
 
 export function warnings(
   name: string,
-  { sendEmail, getMx, isTlsEnabled, harakaVersion }: Surroundings,
+  { sendEmail, getMx, isTlsEnabled, harakaVersion, isPkixForced }: Surroundings,
 ): readonly string[] {
   const before = (plugins: readonly string[]): readonly string[] => [
     ...new Set(plugins.slice(0, Math.max(plugins.indexOf(name), 0))),
@@ -35,6 +37,12 @@ export function warnings(
     ...(isTlsEnabled
       ? []
       : ['outbound.ini has enable_tls=false: mail to domains with DANE will not be delivered']),
+    ...(isPkixForced
+      ? [
+          'tls.ini has mutual_tls and rejectUnauthorized: Haraka then holds every host to a public authority as well, ' +
+            'and mail to hosts that only DANE vouches for waits; set rejectUnauthorized=false',
+        ]
+      : []),
     // Only who answers both hooks before us can send a message that this plugin never saw.
     ...(first.length > 0 && routers.length > 0
       ? [

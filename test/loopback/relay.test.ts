@@ -261,19 +261,6 @@ exports.overrule = (next) => next(OK)`,
       )
       await silent.stop()
     })
-
-    test('outbound.ini switches TLS off: hosts with DANE are not called', async () => {
-      await withRelay(
-        {
-          files: { 'outbound.ini': 'local_mx_ok=true\nenable_tls=false\ntemp_fail_intervals=1h\n' },
-        },
-        async (relay) => {
-          const outcome = await relay.outcomeOf(await relay.submit(`no-tls@${GOOD}`))
-          assert.match(JSON.stringify(outcome), /deferred.*TLS is required, but switched off here/)
-          assert.equal(envelopesAt(RELAY_HOST, `no-tls@${GOOD}`), 0)
-        },
-      )
-    })
   })
 
   describe('a next hop chosen by another plugin', () => {

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { warnings } from '../../../src/haraka/start-check.js'
 
-const quiet = { sendEmail: ['dane'], getMx: ['dane'], isTlsEnabled: true, harakaVersion: '3.3.4' }
+const quiet = {
+  sendEmail: ['dane'],
+  getMx: ['dane'],
+  isTlsEnabled: true,
+  harakaVersion: '3.3.4',
+  isPkixForced: false,
+}
 
 const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefined])[] = [
   ['nothing in the way', {}, undefined],
@@ -20,6 +26,11 @@ const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefin
     /^Haraka 3\.1\.5 ends when a mail host breaks off a TLS handshake.*3\.1\.6 or later$/,
   ],
   ['the one after it', { harakaVersion: '3.1.6' }, undefined],
+  [
+    'PKIX demanded of every host',
+    { isPkixForced: true },
+    /^tls\.ini has mutual_tls and rejectUnauthorized: .*waits; set rejectUnauthorized=false$/,
+  ],
   [
     'TLS switched off',
     { isTlsEnabled: false },

@@ -1,0 +1,34 @@
+/**
+ * How does the laboratory get another Haraka than the one in node_modules?
+ *
+ * From the registry, once, into build/releases, without what is optional; the packed
+ * plugin as it is now is installed beside it.
+ */
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { runToEnd } from './child.js'
+import type { HarakaOptions } from './haraka.js'
+import { ROOT } from './root.js'
+
+/** @param release such as `3.0.4` */
+export async function installRelease(
+  release: string,
+): Promise<Required<Pick<HarakaOptions, 'harakaPackage' | 'nodeModules'>>> {
+  const folder = path.join(ROOT, 'build/releases', release)
+  const nodeModules = path.join(folder, 'node_modules')
+  const relay = path.join(ROOT, 'build/relay')
+  const packed = readdirSync(relay).find((name) => name.endsWith('.tgz'))
+  if (packed === undefined) throw new Error('the plugin is not packed: node lab/prepare.mjs')
+  rmSync(path.join(nodeModules, 'haraka-plugin-dane'), { recursive: true, force: true })
+  const isThere = existsSync(path.join(nodeModules, 'haraka'))
+  await runToEnd('npm', [
+    ...['install', '--silent', '--no-audit', '--no-fund', '--no-save', '--omit=optional'],
+    ...['--prefix', folder, ...(isThere ? ['--prefer-offline'] : [])],
+    // Until 3.3 the package had a capital letter.
+    `haraka@npm:${release < '3.3' ? 'Haraka' : 'haraka'}@${release}`,
+    // Part of Haraka until 3.0.5, and the laboratory's way in.
+    'haraka-plugin-relay@1',
+    path.join(relay, packed),
+  ])
+  return { harakaPackage: path.join(nodeModules, 'haraka'), nodeModules }
+}

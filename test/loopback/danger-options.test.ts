@@ -1,0 +1,227 @@
+/**
+ * What Haraka's own options could do to mail that DANE protects.
+ *
+ * Each danger is shown twice: what Haraka does by itself, and what it does with the
+ * plugin. The first is what makes the second worth anything.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { HarakaOptions } from '../../lab/haraka.js'
+import { PLACE } from '../../lab/rows.js'
+import { startRedis } from '../../lab/redis.js'
+import type { RedisServer } from '../../lab/redis.js'
+import { deliver, startRelays } from '../support/relays.js'
+import type { Relays } from '../support/relays.js'
+
+const OUTBOUND = 'local_mx_ok=true\ntemp_fail_intervals=1h*3\nconnect_timeout=5'
+const STOCK = { plugins: [] }
+const MISMATCH = /^deferred: server certificate not trusted \(certificate-mismatch\)/
+
+describe('options of Haraka', { concurrency: 4 }, () => {
+  let relays: Relays
+  before(async () => {
+    relays = await startRelays({
+      good: {},
+      bad: { tlsa: 'wrong' },
+      garbage: { host: { misbehavior: 'starttls-garbage' } },
+      open: { place: PLACE.unsigned, tlsa: 'none' },
+      plain: { place: PLACE.unsigned, tlsa: 'none', host: { misbehavior: 'no-starttls' } },
+    })
+  })
+  after(() => relays.laboratory.stop())
+
+  const to = (label: string, who: string): string => `${who}@${relays.domainOf(label)}`
+  const isEncryptedAt = (label: string, recipient: string): readonly boolean[] =>
+    relays
+      .sessionsFor(label, recipient)
+      .flatMap(({ recipients }) => recipients.map(({ isEncrypted }) => isEncrypted))
+
+  describe('tls.ini [redis] disable_for_failed_hosts: hosts on a list are sent plain text', () => {
+    let redis: RedisServer
+    let options: Partial<HarakaOptions>
+    before(async () => {
+      redis = await startRedis(relays.laboratory.folder)
+      options = {
+        files: {
+          'outbound.ini': OUTBOUND,
+          'tls.ini': '[redis]\ndisable_for_failed_hosts=true',
+          'redis.ini': `[server]\nhost=127.0.0.1\nport=${redis.port}`,
+        },
+      }
+    })
+    after(() => redis.child.stop())
+
+    test('a host with DANE that is on the list', async () => {
+      const { address } = relays.hostOf('good')
+      await redis.cli('set', `no_tls|${address}`, 'yesterday')
+      await relays.withRelay({ ...options, ...STOCK }, async (relay) => {
+        assert.equal(await deliver(relay, to('good', 'listed-stock')), 'delivered in clear text')
+      })
+      await relays.withRelay(options, async (relay) => {
+        assert.equal(await deliver(relay, to('good', 'listed')), 'delivered over TLS')
+        assert.deepEqual(isEncryptedAt('good', to('good', 'listed')), [true])
+      })
+    })
+
+    test('a host that fails DANE does not get on it', async () => {
+      const key = `no_tls|${relays.hostOf('garbage').address}`
+      await relays.withRelay(options, async (relay) => {
+        assert.match(await deliver(relay, to('garbage', 'unlisted')), /^deferred: TLS handshake/)
+        assert.match(await deliver(relay, to('bad', 'unlisted')), MISMATCH)
+        assert.equal((await redis.cli('keys', 'no_tls|*')).includes(key), false)
+        assert.equal(
+          (await redis.cli('keys', 'no_tls|*')).includes(relays.hostOf('bad').address),
+          false,
+        )
+      })
+      await relays.withRelay({ ...options, ...STOCK }, async (relay) => {
+        assert.match(await deliver(relay, to('garbage', 'listed-now')), /^deferred: Tried all MXs/)
+        assert.match(await redis.cli('keys', 'no_tls|*'), new RegExp(key.replace('|', '\\|')))
+      })
+    })
+
+    test('Redis is gone when a handshake fails: the message is not stuck', async () => {
+      const gone = await startRedis(relays.laboratory.folder)
+      const files = {
+        ...options.files,
+        'redis.ini': `[server]\nhost=127.0.0.1\nport=${gone.port}`,
+      }
+      await relays.withRelay({ files, ...STOCK }, async (stock) => {
+        await relays.withRelay({ files }, async (relay) => {
+          // Haraka opens its connection to Redis at the first message.
+          for (const each of [relay, stock]) await deliver(each, to('open', 'first'))
+          await gone.child.stop()
+          assert.match(await deliver(relay, to('garbage', 'unstuck')), /^deferred: TLS handshake/)
+          const id = await stock.submit(to('garbage', 'stuck'))
+          await assert.rejects(stock.outcomeOf(id, 4_000), /not within/)
+        })
+      })
+    })
+  })
+
+  test('tls.ini no_tls_hosts: a host with DANE that is named there', async () => {
+    const files = {
+      'outbound.ini': OUTBOUND,
+      'tls.ini': `[outbound]\nno_tls_hosts[]=${relays.hostOf('good').address}\nno_tls_hosts[]=${relays.domainOf('good')}`,
+    }
+    await relays.withRelay({ files, ...STOCK }, async (relay) => {
+      assert.equal(await deliver(relay, to('good', 'no-tls-stock')), 'delivered in clear text')
+    })
+    await relays.withRelay({ files }, async (relay) => {
+      assert.equal(await deliver(relay, to('good', 'no-tls')), 'delivered over TLS')
+      assert.deepEqual(isEncryptedAt('good', to('good', 'no-tls')), [true])
+    })
+  })
+
+  test('outbound.ini enable_tls=false: hosts with DANE are not called', async () => {
+    const files = { 'outbound.ini': `${OUTBOUND}\nenable_tls=false` }
+    await relays.withRelay({ files, ...STOCK }, async (relay) => {
+      assert.equal(await deliver(relay, to('good', 'off-stock')), 'delivered in clear text')
+    })
+    await relays.withRelay({ files }, async (relay) => {
+      assert.match(
+        await deliver(relay, to('good', 'off')),
+        /^deferred: TLS is required, but switched off here/,
+      )
+      assert.deepEqual(isEncryptedAt('good', to('good', 'off')), [])
+      assert.equal(await deliver(relay, to('open', 'off')), 'delivered in clear text')
+    })
+  })
+
+  describe('tls.ini mutual_tls: its options take the place of ours', () => {
+    const files = async (more: string): Promise<Record<string, string>> => {
+      const { cert, key } = await relays.certificate()
+      return {
+        'outbound.ini': OUTBOUND,
+        'tls.ini': `mutual_tls=true\nminVersion=TLSv1\n${more}`,
+        'tls_cert.pem': cert,
+        'tls_key.pem': key,
+      }
+    }
+
+    test('DANE judges all the same', async () => {
+      await relays.withRelay({ files: await files('') }, async (relay) => {
+        assert.equal(await deliver(relay, to('good', 'mutual')), 'delivered over TLS')
+        assert.match(await deliver(relay, to('bad', 'mutual')), MISMATCH)
+        assert.deepEqual(isEncryptedAt('bad', to('bad', 'mutual')), [])
+      })
+    })
+
+    test('with rejectUnauthorized, PKIX judges too: such mail waits, and the start says so', async () => {
+      const strict = await files('rejectUnauthorized=true')
+      await relays.withRelay({ files: strict }, async (relay) => {
+        await relay.logged('tls.ini has mutual_tls and rejectUnauthorized')
+        assert.match(await deliver(relay, to('good', 'strict')), /^deferred: TLS handshake failed/)
+        assert.deepEqual(isEncryptedAt('good', to('good', 'strict')), [])
+      })
+    })
+  })
+
+  test('todo.force_tls, which Haraka documents and forgets', async () => {
+    const forcing = {
+      ownPlugins: {
+        forcing:
+          'exports.hook_send_email = (next, hmail) => { hmail.todo.force_tls = true; next() }',
+      },
+    }
+    await relays.withRelay({ ...forcing, plugins: ['forcing'] }, async (relay) => {
+      assert.equal(await deliver(relay, to('plain', 'forced-stock')), 'delivered in clear text')
+    })
+    await relays.withRelay({ ...forcing, plugins: ['forcing', 'dane'] }, async (relay) => {
+      assert.match(await deliver(relay, to('plain', 'forced')), /^deferred: No TLS available/)
+      assert.deepEqual(isEncryptedAt('plain', to('plain', 'forced')), [])
+    })
+  })
+
+  test('tls.ini force_tls_hosts is obeyed where DANE has nothing to say', async () => {
+    const files = {
+      'outbound.ini': OUTBOUND,
+      'tls.ini': `[outbound]\nforce_tls_hosts[]=${relays.domainOf('plain')}`,
+    }
+    await relays.withRelay({ files }, async (relay) => {
+      assert.match(await deliver(relay, to('plain', 'listed')), /^deferred: No TLS available/)
+      assert.equal(await deliver(relay, to('good', 'unlisted-force')), 'delivered over TLS')
+    })
+  })
+
+  test('outbound.ini always_split: each recipient is judged', async () => {
+    const files = { 'outbound.ini': `${OUTBOUND}\nalways_split=true` }
+    const good = ['one', 'two'].map((who) => to('good', `split-${who}`))
+    const bad = ['one', 'two'].map((who) => to('bad', `split-${who}`))
+    await relays.withRelay({ files }, async (relay) => {
+      await relay.submit([...good, ...bad])
+      await relay.logged('message deferred', 2)
+      await relay.logged('TLS success', 2)
+    })
+    for (const recipient of good) assert.deepEqual(isEncryptedAt('good', recipient), [true])
+    for (const recipient of bad) assert.deepEqual(isEncryptedAt('bad', recipient), [])
+  })
+
+  test('notes.outbound_ip and outbound_helo reach the connection', async () => {
+    await relays.withRelay(
+      {
+        plugins: ['noting', 'dane'],
+        ownPlugins: {
+          noting:
+            "exports.hook_send_email = (next, hmail) => { Object.assign(hmail.todo.notes, { outbound_ip: '127.0.0.77', outbound_helo: 'other.relay.example' }); next() }",
+        },
+      },
+      async (relay) => {
+        assert.equal(await deliver(relay, to('good', 'bound')), 'delivered over TLS')
+        const [session] = relays.sessionsFor('good', to('good', 'bound'))
+        assert.equal(session?.from, '127.0.0.77')
+        assert.equal(session.commands[0], 'EHLO other.relay.example')
+      },
+    )
+  })
+
+  test('outbound.ini local_mx_ok=false: local hosts are passed over, the message waits', async () => {
+    await relays.withRelay(
+      { files: { 'outbound.ini': OUTBOUND.replace('local_mx_ok=true\n', '') } },
+      async (relay) => {
+        assert.match(await deliver(relay, to('good', 'local')), /^deferred: Tried all MXs/)
+        assert.deepEqual(isEncryptedAt('good', to('good', 'local')), [])
+      },
+    )
+  })
+})
