@@ -56,6 +56,8 @@ export type Haraka = {
   readonly log: (id?: string) => readonly string[]
   /** Waits until this many lines, one if not given, hold the text. */
   readonly logged: (text: string, count?: number, timeoutMs?: number) => Promise<void>
+  /** Writes a file below its folder. */
+  readonly write: (name: string, text: string) => Promise<void>
   /** Ends the process by this signal and starts another with the same configuration and queue. */
   readonly restart: (signal: NodeJS.Signals) => Promise<void>
   readonly stop: () => Promise<void>
@@ -125,6 +127,7 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
         () => log().filter((line) => line.includes(text)).length >= count,
         { timeoutMs, child },
       ),
+    write: (name, text) => writeFile(path.join(folder, name), text),
     async restart(signal) {
       child.signal(signal)
       await child.exited
