@@ -230,6 +230,8 @@ function serve(
         }
         isData = true
         return say('354 go on')
+      case 'AUTH':
+        return say('235 2.7.0 whoever you are')
       case 'RSET':
         current = []
         return say('250 2.0.0 ok')
@@ -255,6 +257,7 @@ function serve(
     }
     const offersTls = !session.isEncrypted && misbehavior !== 'no-starttls'
     say('250-laboratory')
+    say('250-AUTH PLAIN')
     if (offersTls) say('250-STARTTLS')
     return say('250 SMTPUTF8')
   }

@@ -89,7 +89,9 @@ export class Attempt {
       case 'skip':
         return 'skip'
       case 'defer': {
-        const detail = 'another plugin chose the next hop, and routes = defer'
+        const detail =
+          'another plugin chose the next hop, and dane.ini has routes = defer; ' +
+          'routes = dane verifies that host by its own TLSA records, routes = skip sends as the other plugin wants'
         return { kind: 'defer', refusal: { reason: 'route-deferred', host, detail }, refusals: [] }
       }
       case 'dane':

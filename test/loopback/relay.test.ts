@@ -263,64 +263,6 @@ exports.overrule = (next) => next(OK)`,
     })
   })
 
-  describe('a next hop chosen by another plugin', () => {
-    const routed = (exchange: string): Partial<HarakaOptions> => ({
-      plugins: ['router', 'dane'],
-      ownPlugins: {
-        router: `exports.hook_get_mx = (next) => next(OK, { exchange: '${exchange}', port: ${laboratory.smtpPort}, priority: 0 })`,
-      },
-    })
-
-    test('routes = dane: the host is verified by its own TLSA records', async () => {
-      await withRelay(routed(RELAY_HOST), async (relay) => {
-        const id = await relay.submit('routed@anything.example')
-        assert.equal((await relay.outcomeOf(id)).kind, 'delivered')
-        assert.ok(
-          relay
-            .log(id)
-            .some(
-              (line) =>
-                line.includes('TLS success protocol TLSv1.3') &&
-                line.includes(` for ${RELAY_HOST}`),
-            ),
-        )
-      })
-    })
-
-    test('routes = dane: a host that does not match is refused', async () => {
-      await withRelay(routed(`mx-bad.${PLACE.signed}`), async (relay) => {
-        const outcome = await relay.outcomeOf(await relay.submit('routed-bad@anything.example'))
-        assert.match(
-          JSON.stringify(outcome),
-          /deferred.*server certificate not trusted \(certificate-mismatch\)/,
-        )
-        assert.equal(envelopesAt(`mx-bad.${PLACE.signed}`, 'routed-bad@anything.example'), 0)
-      })
-    })
-
-    test('routes = skip: left alone', async () => {
-      await withRelay(
-        routed(`mx-bad.${PLACE.signed}`),
-        async (relay) => {
-          const id = await relay.submit('routed-skip@anything.example')
-          assert.equal((await relay.outcomeOf(id)).kind, 'delivered')
-        },
-        'routes = skip',
-      )
-    })
-
-    test('routes = defer: held', async () => {
-      await withRelay(
-        routed(RELAY_HOST),
-        async (relay) => {
-          const outcome = await relay.outcomeOf(await relay.submit('routed-defer@anything.example'))
-          assert.match(JSON.stringify(outcome), /deferred.*\(route-deferred\)/)
-        },
-        'routes = defer',
-      )
-    })
-  })
-
   test("the log: one line a decision, the gateways' phrase for success, lookups and cache at debug", async () => {
     await withRelay({ logLevel: 'DEBUG' }, async (relay) => {
       const id = await relay.submit(`log@${GOOD}`)
