@@ -97,7 +97,7 @@ export async function beyondRows(port: number, authority: Authority): Promise<re
     ['tls-1.1', 'TLS handshake failed'],
   ]
   for (const [misbehavior, reason] of stripped) {
-    await plain(misbehavior.replace('tls-1.1', 'tls-1-1'), {
+    await plain(toLabel(misbehavior), {
       misbehavior,
       shown: { certificate: misbehavior },
       wanted: { action: 'defer', reason },
@@ -211,14 +211,20 @@ export async function beyondRows(port: number, authority: Authority): Promise<re
   // Several hosts (RFC 7672 §2.2.1, RFC 5321 §5.1).
   const two = async (
     id: string,
-    first: { readonly tlsa: 'right' | 'wrong' | 'none'; readonly isDown?: boolean },
+    first: { readonly tlsa: 'right' | 'wrong' | 'none' } & Pick<RowHost, 'isDown' | 'misbehavior'>,
     draft: Draft,
   ): Promise<void> => {
     const [one, other] = [`mx1-${id}.${PLACE.signed}`, `mx2-${id}.${PLACE.signed}`]
     const [leaf1, leaf2] = await Promise.all([authority.issue(one), authority.issue(other)])
     const published = first.tlsa === 'wrong' ? leaf2 : leaf1
     add(id, {
-      hosts: [serve(one, leaf1, { isDown: first.isDown === true }), serve(other, leaf2)],
+      hosts: [
+        serve(one, leaf1, {
+          isDown: first.isDown === true,
+          ...(first.misbehavior && { misbehavior: first.misbehavior }),
+        }),
+        serve(other, leaf2),
+      ],
       records: [
         mx(id, one, 10),
         mx(id, other, 20),
@@ -246,6 +252,16 @@ export async function beyondRows(port: number, authority: Authority): Promise<re
       wanted: { action: 'verified' },
     },
   )
+  for (const [misbehavior] of stripped) {
+    await two(
+      `mx-${toLabel(misbehavior)}-then-good`,
+      { tlsa: 'right', misbehavior },
+      {
+        shown: { mx: 'secure, 2 hosts', certificate: `${misbehavior}, match` },
+        wanted: { action: 'verified' },
+      },
+    )
+  }
   await two(
     'mx-plain-then-good',
     { tlsa: 'none' },
@@ -368,6 +384,18 @@ export async function beyondRows(port: number, authority: Authority): Promise<re
     damaged: [`${hostOf('aaaa-bogus')} AAAA`],
     wanted: { action: 'verified' },
   })
+  const dual = await authority.issue(hostOf('dual-stack'))
+  add('dual-stack', {
+    shown: { address: 'A, and AAAA that is down' },
+    hosts: [serve(hostOf('dual-stack'), dual)],
+    records: [
+      mx('dual-stack'),
+      a(hostOf('dual-stack')),
+      `${hostOf('dual-stack')}. AAAA ::2`,
+      tlsa(hostOf('dual-stack'), tlsaFor(3, 1, 1, dual)),
+    ],
+    wanted: { action: 'verified' },
+  })
   const ipv6 = await authority.issue(hostOf('ipv6'))
   add('ipv6', {
     shown: { address: 'secure, IPv6 alone' },
@@ -405,4 +433,9 @@ export async function beyondRows(port: number, authority: Authority): Promise<re
     wanted: { action: 'fallback', isEncrypted: false },
   })
   return rows
+}
+
+/** A misbehavior as a label of a domain name. */
+function toLabel(misbehavior: Misbehavior): string {
+  return misbehavior.replace('.', '-')
 }

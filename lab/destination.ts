@@ -14,6 +14,10 @@ export type DestinationOptions = {
   readonly place?: string
   /** right: of the certificate that the host shows; wrong: of another one. */
   readonly tlsa?: 'right' | 'wrong' | 'none'
+  /** The TLSA records are there, and their signature is broken. */
+  readonly isTlsaBogus?: boolean
+  /** A second host, `mx6-label.place`, on ::1 and less preferred. */
+  readonly hasIpv6Host?: boolean
   /** Seconds that its records live. */
   readonly ttl?: number
   /** Every name below the domain is a destination too. */
@@ -35,21 +39,34 @@ export async function destination(
   const host = `mx-${label}.${place}`
   const [shown, other] = await Promise.all([authority.issue(host), authority.issue(host)])
   const published = tlsa === 'wrong' ? other : shown
+  const six = `mx6-${label}.${place}`
+  const sixLeaf = options.hasIpv6Host && (await authority.issue(six))
   const row: Row = {
     id: label,
     domain,
     policy: 'opportunistic',
     insecureMx: 'dane',
     shown: { mx: '', address: '', tlsa: '', certificate: '' },
-    hosts: [{ name: host, chain: { leaf: shown, others: [authority.ca] }, ...options.host }],
+    hosts: [
+      { name: host, chain: { leaf: shown, others: [authority.ca] }, ...options.host },
+      ...(sixLeaf ? [{ name: six, chain: { leaf: sixLeaf }, isIpv6: true }] : []),
+    ],
     records: [
       `${domain}. ${ttl} MX 10 ${host}.`,
       ...(isWild ? [`*.${domain}. ${ttl} MX 10 ${host}.`] : []),
       `${host}. ${ttl} A @ADDRESS:${host}@`,
+      ...(sixLeaf
+        ? [
+            `${domain}. ${ttl} MX 20 ${six}.`,
+            `${six}. ${ttl} AAAA ::1`,
+            `_${smtpPort}._tcp.${six}. ${ttl} TLSA ${tlsaFor(3, 1, 1, sixLeaf)}`,
+          ]
+        : []),
       ...(tlsa === 'none'
         ? []
         : [`_${smtpPort}._tcp.${host}. ${ttl} TLSA ${tlsaFor(3, 1, 1, published)}`]),
     ],
+    ...(options.isTlsaBogus && { damaged: [`_${smtpPort}._tcp.${host} TLSA`] }),
     wanted: { action: 'fallback' },
   }
   return { row, domain, host }

@@ -6,6 +6,7 @@
  * goes in over SMTP; what became of it is read from Haraka's own log lines, by the
  * message's id.
  */
+import { readFileSync } from 'node:fs'
 import { symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createTransport } from 'nodemailer'
@@ -28,6 +29,8 @@ export type HarakaOptions = {
   /** Plugins of the test's own, by file name without `.js`. */
   readonly ownPlugins?: Readonly<Record<string, string>>
   readonly logLevel?: 'INFO' | 'DEBUG' | 'PROTOCOL'
+  /** More lines of smtp.ini. */
+  readonly smtpIni?: string
   /** Processes that deliver; 0: the one that listens, alone. */
   readonly workers?: number
   /** The folder of another Haraka package, and of the plugin's installation. */
@@ -56,6 +59,8 @@ export type Haraka = {
   readonly log: (id?: string) => readonly string[]
   /** Waits until this many lines, one if not given, hold the text. */
   readonly logged: (text: string, count?: number, timeoutMs?: number) => Promise<void>
+  /** Process ids of its workers. */
+  readonly workers: () => readonly number[]
   /** Writes a file below its folder. */
   readonly write: (name: string, text: string) => Promise<void>
   /** Ends the process by this signal and starts another with the same configuration and queue. */
@@ -127,6 +132,11 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
         () => log().filter((line) => line.includes(text)).length >= count,
         { timeoutMs, child },
       ),
+    workers: () =>
+      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+        .split(' ')
+        .filter((each) => each !== '')
+        .map(Number),
     write: (name, text) => writeFile(path.join(folder, name), text),
     async restart(signal) {
       child.signal(signal)
@@ -166,7 +176,7 @@ async function writeConfig(options: HarakaOptions, port: number): Promise<void> 
   const nodeModules = options.nodeModules ?? path.join(ROOT, 'build/relay/node_modules')
   await symlink(nodeModules, path.join(folder, 'node_modules'))
   const files: Record<string, string> = {
-    'smtp.ini': `listen=127.0.0.1:${port}\nnodes=${options.workers ?? 0}\n`,
+    'smtp.ini': `listen=127.0.0.1:${port}\nnodes=${options.workers ?? 0}\n${options.smtpIni ?? ''}`,
     me: 'relay.example',
     plugins: ['relay', ...(options.plugins ?? ['dane'])].join('\n'),
     'relay.ini': '[relay]\nacl=true\n',

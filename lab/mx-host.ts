@@ -30,6 +30,7 @@ export type Misbehavior =
   | 'tls-1.1'
   | 'rcpt-450'
   | 'rcpt-550'
+  /** The first time, and only recipients that begin with `later`. */
   | 'rcpt-450-once'
   | 'data-reset'
   | 'slow'
@@ -215,7 +216,7 @@ function serve(
         const to = /<([^>]*)>/.exec(line)?.[1] ?? ''
         session.recipients.push({ to, isEncrypted: session.isEncrypted })
         if (misbehavior === 'rcpt-450') return say('450 4.2.0 later')
-        if (misbehavior === 'rcpt-450-once' && !deferredOnce.has(to)) {
+        if (misbehavior === 'rcpt-450-once' && to.startsWith('later') && !deferredOnce.has(to)) {
           deferredOnce.add(to)
           return say('450 4.2.0 later')
         }

@@ -22,6 +22,7 @@ describe('options of Haraka', { concurrency: 4 }, () => {
   before(async () => {
     relays = await startRelays({
       good: {},
+      two: { hasIpv6Host: true },
       bad: { tlsa: 'wrong' },
       garbage: { host: { misbehavior: 'starttls-garbage' } },
       open: { place: PLACE.unsigned, tlsa: 'none' },
@@ -213,6 +214,20 @@ describe('options of Haraka', { concurrency: 4 }, () => {
         assert.equal(session.commands[0], 'EHLO other.relay.example')
       },
     )
+  })
+
+  test('outbound.ini inet_prefer changes the order of hosts, and each is held to DANE', async () => {
+    const files = (prefer: string): Record<string, string> => ({
+      'outbound.ini': `${OUTBOUND}\ninet_prefer=${prefer}`,
+    })
+    await relays.withRelay({ files: files('v6') }, async (relay) => {
+      assert.equal(await deliver(relay, to('two', 'six')), 'delivered over TLS')
+      await relay.logged('host=mx6-two')
+    })
+    await relays.withRelay({ files: files('v4') }, async (relay) => {
+      assert.equal(await deliver(relay, to('two', 'four')), 'delivered over TLS')
+      await relay.logged('host=mx-two')
+    })
   })
 
   test('outbound.ini local_mx_ok=false: local hosts are passed over, the message waits', async () => {

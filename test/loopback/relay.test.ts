@@ -14,7 +14,6 @@ import { startDnsServer } from '../support/dns-server.js'
 
 const GOOD = `good.${PLACE.signed}`
 const BAD = `bad.${PLACE.signed}`
-const SENDER = `sender.${PLACE.unsigned}`
 const RELAY_HOST = `mx-good.${PLACE.signed}`
 
 describe('the plugin in Haraka', { concurrency: 4 }, () => {
@@ -25,7 +24,6 @@ describe('the plugin in Haraka', { concurrency: 4 }, () => {
       const all = await Promise.all([
         destination(port, authority, 'good'),
         destination(port, authority, 'bad', { tlsa: 'wrong' }),
-        destination(port, authority, 'sender', { place: PLACE.unsigned, tlsa: 'none' }),
       ])
       return all.map(({ row }) => row)
     })
@@ -308,33 +306,5 @@ exports.overrule = (next) => next(OK)`,
       await relay.outcomeOf(await relay.submit(`second@${GOOD}`))
       assert.equal(queries(), 4)
     })
-  })
-
-  test('when the bounce timer has run out, the sender gets the reason', async () => {
-    await withRelay(
-      { files: { 'outbound.ini': 'local_mx_ok=true\ntemp_fail_intervals=none\n' } },
-      async (relay) => {
-        const id = await relay.submit(`bounce@${BAD}`, `me@${SENDER}`)
-        const outcome = await relay.outcomeOf(id)
-        assert.equal(outcome.kind, 'bounced')
-        const sink = laboratory.hosts.get(`mx-sender.${PLACE.unsigned}`)
-        let bounce: string | undefined
-        await until('the bounce', () => {
-          bounce = sink?.sessions
-            .flatMap(({ messages }) => messages)
-            .find((text) => text.includes(`bounce@${BAD}`))
-          return bounce !== undefined
-        })
-        assert.match(bounce ?? '', /^Action: failed$/m)
-        assert.match(
-          bounce ?? '',
-          new RegExp(
-            `^Status: 5\\.7\\.5 \\(\\d+ server certificate not trusted \\(certificate-mismatch\\): mx-bad\\.${PLACE.signed}\\)$`,
-            'm',
-          ),
-        )
-        assert.doesNotMatch(bounce ?? '', /127\.0\.0\.1:|unbound|dane\.ini/)
-      },
-    )
   })
 })

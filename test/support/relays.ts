@@ -30,10 +30,22 @@ export type Relays = {
   readonly sessionsFor: (label: string, recipient: string) => readonly Session[]
 }
 
-/** @param labels destinations, and what is special about each */
+/** Names in DNS and no host. */
+const BARE = {
+  policy: 'opportunistic',
+  insecureMx: 'dane',
+  shown: { mx: '', address: '', tlsa: '', certificate: '' },
+  hosts: [],
+  wanted: { action: 'fallback' },
+} as const
+
+/**
+ * @param labels destinations, and what is special about each
+ * @param more domains that have records and no host
+ */
 export async function startRelays(
   labels: Readonly<Record<string, DestinationOptions>>,
-  moreRows: readonly Row[] = [],
+  more: readonly Pick<Row, 'domain' | 'records'>[] = [],
 ): Promise<Relays> {
   const authority = await createAuthority()
   const { laboratory, rows } = await startLaboratory(async (port) => {
@@ -42,7 +54,8 @@ export async function startRelays(
         destination(port, authority, label, options),
       ),
     )
-    return [...all.map(({ row }) => row), ...moreRows]
+    const bare = more.map((row): Row => ({ ...BARE, id: row.domain, ...row }))
+    return [...all.map(({ row }) => row), ...bare]
   })
   const placeOf = (label: string): string => labels[label]?.place ?? PLACE.signed
   const hostOf = (label: string): MxHost => {
