@@ -26,8 +26,8 @@ export async function installRelease(
     ...['--prefix', folder, ...(isThere ? ['--prefer-offline'] : [])],
     // Until 3.3 the package had a capital letter.
     `haraka@npm:${release < '3.3' ? 'Haraka' : 'haraka'}@${release}`,
-    // Part of Haraka until 3.0.5, and the laboratory's way in.
-    'haraka-plugin-relay@1',
+    // The laboratory's way in, a part of Haraka until 3.0.5; and who overrules deferrals.
+    ...['haraka-plugin-relay@1', 'haraka-plugin-karma@2'],
     path.join(relay, packed),
   ])
   return { harakaPackage: path.join(nodeModules, 'haraka'), nodeModules }

@@ -2,13 +2,16 @@
  * `npm run releases`: does it do the same in every Haraka that it supports?
  *
  * Installs each release from the registry, with the packed plugin beside it, into
- * build/releases, and sends one message for each row of the verdict tables and beyond.
- * Releases may be named as arguments. Ends with 0 only if every row came out as wanted
- * in each.
+ * build/releases, sends one message for each row of the verdict tables and beyond, and
+ * runs the tests of Haraka's dangers. Releases may be named as arguments. Ends with 0
+ * only if every row came out as wanted and every test passed in each.
  */
+import path from 'node:path'
 import { beyondRows } from './beyond-rows.js'
+import { startChild } from './child.js'
 import { createAuthority, startLaboratory } from './laboratory.js'
 import { installRelease } from './release.js'
+import { ROOT } from './root.js'
 import { tableRows } from './rows.js'
 import { runRows } from './run-rows.js'
 
@@ -46,6 +49,26 @@ async function main(): Promise<number> {
     } finally {
       await laboratory.stop()
     }
+    wrongInAll += await runTests(release)
   }
   return wrongInAll === 0 ? 0 : 1
+}
+
+/** How many of the tests of Haraka's dangers fail in this release. */
+async function runTests(release: string): Promise<number> {
+  const files = ['danger-options', 'danger-plugins', 'routes', 'queue'].map((name) =>
+    path.join(ROOT, `build/test/loopback/${name}.test.js`),
+  )
+  const options = ['--test', '--test-concurrency=2', '--test-reporter=tap']
+  const child = startChild(process.execPath, [...options, ...files], {
+    env: { HARAKA_RELEASE: release },
+  })
+  await child.exited
+  const output = child.output()
+  const count = (what: string): number =>
+    Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(output)?.[1] ?? 0)
+  const [passed, failed] = [count('pass'), count('fail') + count('cancelled')]
+  for (const [line] of output.matchAll(/^ *not ok .*$/gm)) console.log(line)
+  console.log(`Haraka ${release}: ${passed} tests of its dangers passed, ${failed} failed`)
+  return passed > 0 ? failed : 1
 }

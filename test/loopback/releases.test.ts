@@ -1,0 +1,66 @@
+/** Releases of Haraka that have a trap of their own, fetched when they are not there yet. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { installRelease } from '../../lab/release.js'
+import { deliver, startRelays } from '../support/relays.js'
+import type { Relays } from '../support/relays.js'
+
+const FILES = {
+  'outbound.ini': 'local_mx_ok=true\ntemp_fail_intervals=1h*3\nconnect_timeout=1',
+}
+
+describe('releases of Haraka', () => {
+  let relays: Relays
+  before(async () => {
+    relays = await startRelays({
+      good: {},
+      bad: { tlsa: 'wrong' },
+      garbage: { host: { misbehavior: 'starttls-garbage' } },
+      silent: { host: { misbehavior: 'starttls-silence' } },
+      mute: { host: { misbehavior: 'greeting-silence' } },
+      reset: { host: { misbehavior: 'starttls-hang-up' } },
+    })
+  })
+  after(() => relays.laboratory.stop())
+
+  const to = (label: string, who: string): string => `${who}@${relays.domainOf(label)}`
+
+  test('3.0.3 has no way to demand TLS: the plugin refuses to run, in one line that says so', async () => {
+    const installed = await installRelease('3.0.3')
+    await relays.withRelay({ ...installed, mayFail: true }, async (relay) => {
+      assert.equal(await relay.child.exited, 1)
+      const said = relay.log().filter((line) => line.includes('needs Haraka 3.0.4 or later'))
+      assert.equal(said.length, 1, relay.child.output())
+    })
+  })
+
+  test('3.1.5 ends at any handshake that fails: the start says so, and gated ones do not bring it down', async () => {
+    const installed = await installRelease('3.1.5')
+    await relays.withRelay({ ...installed, files: FILES, plugins: [] }, async (relay) => {
+      await relay.submit(to('garbage', 'stock'))
+      assert.notEqual(await relay.child.exited, 0)
+    })
+    await relays.withRelay({ ...installed, files: FILES }, async (relay) => {
+      await relay.logged('Haraka 3.1.5 ends when a mail host breaks off a TLS handshake')
+      assert.match(await deliver(relay, to('garbage', 'gated')), /^deferred: TLS handshake failed/)
+      assert.equal(await deliver(relay, to('good', 'gated')), 'delivered over TLS')
+      assert.ok(relay.child.isRunning())
+    })
+  })
+
+  test('3.0.4 hears one error of a socket, not the next (issue 3388): no connection that DANE cuts brings it down', async () => {
+    const installed = await installRelease('3.0.4')
+    await relays.withRelay({ ...installed, files: FILES }, async (relay) => {
+      const outcomes = await Promise.all(
+        ['garbage', 'silent', 'mute', 'reset', 'bad'].map((label) =>
+          deliver(relay, to(label, 'cut')),
+        ),
+      )
+      for (const outcome of outcomes) assert.match(outcome, /^deferred: /)
+      // Every timeout that was set has gone off by now.
+      await new Promise((resolve) => setTimeout(resolve, 2_500))
+      assert.equal(await deliver(relay, to('good', 'uncut')), 'delivered over TLS')
+      assert.ok(relay.child.isRunning())
+    })
+  })
+})
