@@ -94,7 +94,12 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
     return id === undefined ? lines : lines.filter((line) => line.includes(id))
   }
   if (options.mayFail) await Promise.race([child.exited, listening(child)]).catch(() => undefined)
-  else await listening(child)
+  else {
+    await listening(child).catch(async (error: unknown) => {
+      await child.stop()
+      throw error
+    })
+  }
   const transport = createTransport({ host: '127.0.0.1', port, ignoreTLS: true, pool: true })
   return {
     folder,

@@ -10,12 +10,18 @@ import { runToEnd } from './child.js'
 import type { HarakaOptions } from './haraka.js'
 import { ROOT } from './root.js'
 
+export type Installed = Required<Pick<HarakaOptions, 'harakaPackage' | 'nodeModules'>>
+
+/** Where a release is, once it is installed. */
+export function installedRelease(release: string): Installed {
+  const nodeModules = path.join(folderOf(release), 'node_modules')
+  return { harakaPackage: path.join(nodeModules, 'haraka'), nodeModules }
+}
+
 /** @param release such as `3.0.4` */
-export async function installRelease(
-  release: string,
-): Promise<Required<Pick<HarakaOptions, 'harakaPackage' | 'nodeModules'>>> {
-  const folder = path.join(ROOT, 'build/releases', release)
-  const nodeModules = path.join(folder, 'node_modules')
+export async function installRelease(release: string): Promise<Installed> {
+  const folder = folderOf(release)
+  const { nodeModules } = installedRelease(release)
   const relay = path.join(ROOT, 'build/relay')
   const packed = readdirSync(relay).find((name) => name.endsWith('.tgz'))
   if (packed === undefined) throw new Error('the plugin is not packed: node lab/prepare.mjs')
@@ -30,5 +36,9 @@ export async function installRelease(
     ...['haraka-plugin-relay@1', 'haraka-plugin-karma@2'],
     path.join(relay, packed),
   ])
-  return { harakaPackage: path.join(nodeModules, 'haraka'), nodeModules }
+  return installedRelease(release)
+}
+
+function folderOf(release: string): string {
+  return path.join(ROOT, 'build/releases', release)
 }

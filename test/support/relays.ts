@@ -8,7 +8,7 @@ import type { Haraka, HarakaOptions } from '../../lab/haraka.js'
 import { createAuthority, startLaboratory } from '../../lab/laboratory.js'
 import type { Laboratory } from '../../lab/laboratory.js'
 import type { MxHost, Session } from '../../lab/mx-host.js'
-import { installRelease } from '../../lab/release.js'
+import { installedRelease } from '../../lab/release.js'
 import { PLACE } from '../../lab/rows.js'
 import type { Row } from '../../lab/rows.js'
 
@@ -48,6 +48,9 @@ export async function startRelays(
   labels: Readonly<Record<string, DestinationOptions>>,
   more: readonly Pick<Row, 'domain' | 'records'>[] = [],
 ): Promise<Relays> {
+  // `npm run releases` has these tests run in other Harakas than the one in node_modules.
+  const release = process.env['HARAKA_RELEASE']
+  const installed = release === undefined ? {} : installedRelease(release)
   const authority = await createAuthority()
   const { laboratory, rows } = await startLaboratory(async (port) => {
     const all = await Promise.all(
@@ -58,9 +61,6 @@ export async function startRelays(
     const bare = more.map((row): Row => ({ ...BARE, id: row.domain, ...row }))
     return [...all.map(({ row }) => row), ...bare]
   })
-  // `npm run releases` has these tests run in other Harakas than the one in node_modules.
-  const release = process.env['HARAKA_RELEASE']
-  const installed = release === undefined ? {} : await installRelease(release)
   const placeOf = (label: string): string => labels[label]?.place ?? PLACE.signed
   const hostOf = (label: string): MxHost => {
     const host = laboratory.hosts.get(`mx-${label}.${placeOf(label)}`)
