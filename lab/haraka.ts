@@ -178,7 +178,10 @@ function readOutcome(lines: readonly string[]): Outcome | undefined {
 async function writeConfig(options: HarakaOptions, port: number): Promise<void> {
   const { folder, unboundPort, smtpPort, daneIni } = options
   const config = path.join(folder, 'config')
-  const nodeModules = options.nodeModules ?? path.join(ROOT, 'build/relay/node_modules')
+  const nodeModules =
+    options.nodeModules ??
+    process.env['LAB_NODE_MODULES'] ??
+    path.join(ROOT, 'build/relay/node_modules')
   await symlink(nodeModules, path.join(folder, 'node_modules'))
   const files: Record<string, string> = {
     'smtp.ini': `listen=127.0.0.1:${port}\nnodes=${options.workers ?? 0}\n${options.smtpIni ?? ''}`,

@@ -42,6 +42,17 @@ const TESTS = [
   'hostile/names-read-twice',
   'hostile/properties',
 ]
+/** The tests of what holds on to Haraka. */
+const TESTS_IN_HARAKA = [
+  'unit/haraka/delivery',
+  'unit/haraka/gate-failures',
+  'unit/haraka/gate-held',
+  'loopback/rows',
+  'loopback/relay',
+  'loopback/routes',
+  'loopback/danger-plugins',
+  'loopback/danger-options',
+]
 /** Where a guard of this file is most likely to be missed. */
 const NEAREST = {
   'association.ts': 'unit/verify/dane-ee',
@@ -118,11 +129,14 @@ async function work(copy, queue, noticed) {
   mkdirSync(copy, { recursive: true })
   for (const part of ['src', 'test', 'lab'])
     cpSync(`build/${part}`, `${copy}/${part}`, { recursive: true })
+  // What Haraka loads is the packed plugin.
+  cpSync('build/relay/node_modules', `${copy}/node_modules`, { recursive: true })
   for (let guard = queue.shift(); guard; guard = queue.shift()) {
     const compiled = guard.file.replace(/\.ts$/, '.js')
-    writeFileSync(`${copy}/${compiled}`, compile(without(guard)))
+    const places = [copy, `${copy}/node_modules/haraka-plugin-dane/dist`]
+    for (const place of places) writeFileSync(`${place}/${compiled}`, compile(without(guard)))
     const failed = await firstFailures(copy, guard)
-    cpSync(`build/${compiled}`, `${copy}/${compiled}`)
+    for (const place of places) cpSync(`build/${compiled}`, `${place}/${compiled}`)
     noticed.set(guard, failed)
     const none = guard.reason === undefined ? 'NOT NOTICED' : 'redundant'
     console.log(`${keyOf(guard)}: ${failed[0] ?? none}`)
@@ -130,24 +144,26 @@ async function work(copy, queue, noticed) {
 }
 
 /** The tests that fail in the first file where any does. */
-async function firstFailures(copy, { file }) {
-  const nearest = NEAREST[path.basename(file)]
-  for (const test of [nearest, ...TESTS.filter((each) => each !== nearest)]) {
-    const failed = await failures(path.resolve(copy, 'test', `${test}.test.js`))
+async function firstFailures(copy, { file, near }) {
+  const nearest = near ?? NEAREST[path.basename(file)]
+  const tests = file.startsWith('src/haraka/') ? TESTS_IN_HARAKA : TESTS
+  for (const test of [nearest, ...tests.filter((each) => each !== nearest)]) {
+    const failed = await failures(copy, `${test}.test.js`)
     if (failed.length > 0) return failed
   }
   return []
 }
 
-function failures(file) {
+function failures(copy, test) {
   const options = [
     '--test',
     '--test-concurrency=1',
     `--test-timeout=${PATIENCE_MS}`,
     '--test-reporter=./lab/failed-tests.mjs',
   ]
-  const child = spawn(process.execPath, [...options, file], {
+  const child = spawn(process.execPath, [...options, path.resolve(copy, 'test', test)], {
     stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, LAB_NODE_MODULES: path.resolve(copy, 'node_modules') },
   })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (chunk) => {
@@ -190,14 +206,16 @@ function readGuards() {
       file = lines[0].slice(3)
       continue
     }
-    const [words, text, instead, redundant, more] = lines
-    const isWhole = text?.startsWith('- ') && instead?.startsWith('+') && more === undefined
-    if (!isWhole || redundant?.startsWith('redundant: ') === false) {
+    const [words, text, instead, ...rest] = lines
+    const [near, reason] = ['near: ', 'redundant: '].map((key) =>
+      rest.find((line) => line.startsWith(key))?.slice(key.length),
+    )
+    const isWhole = text?.startsWith('- ') && instead?.startsWith('+')
+    if (!isWhole || rest.length !== [near, reason].filter((each) => each !== undefined).length) {
       throw new Error(`guards.txt: not a guard: ${block}`)
     }
     const plain = (line) => line.slice(2).replaceAll('\\n', '\n')
-    const reason = redundant?.slice('redundant: '.length)
-    read.push({ file, words, text: plain(text), instead: plain(instead), reason })
+    read.push({ file, words, text: plain(text), instead: plain(instead), near, reason })
   }
   return read
 }

@@ -18,25 +18,35 @@ export function installedRelease(release: string): Installed {
   return { harakaPackage: path.join(nodeModules, 'haraka'), nodeModules }
 }
 
-/** @param release such as `3.0.4` */
+/** One Haraka, such as `3.0.4`; the plugin is wherever else the laboratory has it. */
+export async function installHaraka(release: string): Promise<Pick<Installed, 'harakaPackage'>> {
+  const { harakaPackage } = installedRelease(release)
+  if (!existsSync(harakaPackage)) {
+    await install(release, [
+      // Until 3.3 the package had a capital letter.
+      `haraka@npm:${release < '3.3' ? 'Haraka' : 'haraka'}@${release}`,
+      // The laboratory's way in, a part of Haraka until 3.0.5; and who overrules deferrals.
+      ...['haraka-plugin-relay@1', 'haraka-plugin-karma@2'],
+    ])
+  }
+  return { harakaPackage }
+}
+
+/** One Haraka with the packed plugin, as it is now, installed beside it. */
 export async function installRelease(release: string): Promise<Installed> {
-  const folder = folderOf(release)
+  await installHaraka(release)
   const { nodeModules } = installedRelease(release)
   const relay = path.join(ROOT, 'build/relay')
   const packed = readdirSync(relay).find((name) => name.endsWith('.tgz'))
   if (packed === undefined) throw new Error('the plugin is not packed: node lab/prepare.mjs')
   rmSync(path.join(nodeModules, 'haraka-plugin-dane'), { recursive: true, force: true })
-  const isThere = existsSync(path.join(nodeModules, 'haraka'))
-  await runToEnd('npm', [
-    ...['install', '--silent', '--no-audit', '--no-fund', '--no-save', '--omit=optional'],
-    ...['--prefix', folder, ...(isThere ? ['--prefer-offline'] : [])],
-    // Until 3.3 the package had a capital letter.
-    `haraka@npm:${release < '3.3' ? 'Haraka' : 'haraka'}@${release}`,
-    // The laboratory's way in, a part of Haraka until 3.0.5; and who overrules deferrals.
-    ...['haraka-plugin-relay@1', 'haraka-plugin-karma@2'],
-    path.join(relay, packed),
-  ])
+  await install(release, ['--prefer-offline', path.join(relay, packed)])
   return installedRelease(release)
+}
+
+async function install(release: string, what: readonly string[]): Promise<void> {
+  const options = ['--silent', '--no-audit', '--no-fund', '--omit=optional']
+  await runToEnd('npm', ['install', ...options, '--prefix', folderOf(release), ...what])
 }
 
 function folderOf(release: string): string {

@@ -24,6 +24,7 @@ describe('options of Haraka', { concurrency: 4 }, () => {
       good: {},
       two: { hasIpv6Host: true },
       bad: { tlsa: 'wrong' },
+      old: { host: { misbehavior: 'tls-1.1' } },
       garbage: { host: { misbehavior: 'starttls-garbage' } },
       open: { place: PLACE.unsigned, tlsa: 'none' },
       plain: { place: PLACE.unsigned, tlsa: 'none', host: { misbehavior: 'no-starttls' } },
@@ -134,7 +135,7 @@ describe('options of Haraka', { concurrency: 4 }, () => {
       const { cert, key } = await relays.certificate()
       return {
         'outbound.ini': OUTBOUND,
-        'tls.ini': `mutual_tls=true\nminVersion=TLSv1\n${more}`,
+        'tls.ini': `mutual_tls=true\nminVersion=TLSv1\nciphers=ALL:@SECLEVEL=0\n${more}`,
         'tls_cert.pem': cert,
         'tls_key.pem': key,
       }
@@ -145,6 +146,8 @@ describe('options of Haraka', { concurrency: 4 }, () => {
         assert.equal(await deliver(relay, to('good', 'mutual')), 'delivered over TLS')
         assert.match(await deliver(relay, to('bad', 'mutual')), MISMATCH)
         assert.deepEqual(isEncryptedAt('bad', to('bad', 'mutual')), [])
+        assert.match(await deliver(relay, to('old', 'mutual')), /^deferred: TLS handshake failed/)
+        await relay.logged('TLSv1.1 is not accepted')
       })
     })
 
@@ -192,7 +195,7 @@ describe('options of Haraka', { concurrency: 4 }, () => {
     await relays.withRelay({ files }, async (relay) => {
       await relay.submit([...good, ...bad])
       await relay.logged('message deferred', 2)
-      await relay.logged('TLS success', 2)
+      await relay.logged('delivered file=', 2)
     })
     for (const recipient of good) assert.deepEqual(isEncryptedAt('good', recipient), [true])
     for (const recipient of bad) assert.deepEqual(isEncryptedAt('bad', recipient), [])

@@ -174,6 +174,43 @@ exports.find = (next, hmail) => { hmail.hooks_to_run = []; hmail.found_mx([{ exc
       assert.equal(outcome, `deferred: delivery withheld by local policy (no-plan): ${GOOD}`)
     })
 
+    test('the list of hosts cannot be read', async () => {
+      const { outcome, log } = await sabotaged(
+        'reading',
+        `exports.hook_get_mx = (next, hmail) => {
+  Object.defineProperty(hmail, 'mxlist', { get() { throw new Error('sabotage') }, set() {} })
+  next()
+}`,
+      )
+      assert.equal(outcome, `deferred: delivery withheld by local policy (internal-error): ${GOOD}`)
+      assert.match(log, /unexpected error, message deferred: sabotage/)
+    })
+
+    test("a promise of Haraka's own is rejected", async () => {
+      const { outcome, log } = await sabotaged(
+        'writing',
+        `exports.hook_get_mx = (next, hmail) => {
+  Object.defineProperty(hmail, 'mxlist', { get() { return [] }, set() { throw new Error('sabotage') } })
+  next()
+}`,
+      )
+      assert.equal(outcome, `deferred: delivery withheld by local policy (internal-error): ${GOOD}`)
+      assert.match(log, /unexpected error, message deferred: sabotage/)
+    })
+
+    test('a late event would deliver what is back in the queue', async () => {
+      const late =
+        'exports.hook_deferred = (next, hmail) => { next(); setTimeout(() => { hmail.loginfo("late"); hmail.try_deliver() }, 100) }'
+      await withRelay({ plugins: ['late', 'dane'], ownPlugins: { late } }, async (relay) => {
+        const id = await relay.submit(`late@${BAD}`)
+        assert.equal((await relay.outcomeOf(id)).kind, 'deferred')
+        await relay.logged('late')
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        const deferrals = relay.log(id).filter((line) => line.includes('Temp failing'))
+        assert.equal(deferrals.length, 1)
+      })
+    })
+
     test('a deferral is overruled by another plugin', async () => {
       const { outcome } = await sabotaged(
         'overruling',

@@ -1,7 +1,7 @@
 /** Releases of Haraka that have a trap of their own, fetched when they are not there yet. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { installRelease } from '../../lab/release.js'
+import { installHaraka } from '../../lab/release.js'
 import { deliver, startRelays } from '../support/relays.js'
 import type { Relays } from '../support/relays.js'
 
@@ -26,7 +26,7 @@ describe('releases of Haraka', () => {
   const to = (label: string, who: string): string => `${who}@${relays.domainOf(label)}`
 
   test('3.0.3 has no way to demand TLS: the plugin refuses to run, in one line that says so', async () => {
-    const installed = await installRelease('3.0.3')
+    const installed = await installHaraka('3.0.3')
     await relays.withRelay({ ...installed, mayFail: true }, async (relay) => {
       assert.equal(await relay.child.exited, 1)
       const said = relay.log().filter((line) => line.includes('needs Haraka 3.0.4 or later'))
@@ -35,7 +35,7 @@ describe('releases of Haraka', () => {
   })
 
   test('3.1.5 ends at any handshake that fails: the start says so, and gated ones do not bring it down', async () => {
-    const installed = await installRelease('3.1.5')
+    const installed = await installHaraka('3.1.5')
     await relays.withRelay({ ...installed, files: FILES, plugins: [] }, async (relay) => {
       await relay.submit(to('garbage', 'stock'))
       assert.notEqual(await relay.child.exited, 0)
@@ -49,7 +49,7 @@ describe('releases of Haraka', () => {
   })
 
   test('3.0.4 hears one error of a socket, not the next (issue 3388): no connection that DANE cuts brings it down', async () => {
-    const installed = await installRelease('3.0.4')
+    const installed = await installHaraka('3.0.4')
     await relays.withRelay({ ...installed, files: FILES }, async (relay) => {
       const outcomes = await Promise.all(
         ['garbage', 'silent', 'mute', 'reset', 'bad'].map((label) =>
