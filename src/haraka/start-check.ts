@@ -14,11 +14,14 @@ export type Surroundings = {
   readonly getMx: readonly string[]
   readonly isTlsEnabled: boolean
   readonly harakaVersion: string
+  /** Whether dane.ini wants metrics, and http.ini has somewhere to show them. */
+  readonly hasMetrics: boolean
+  readonly hasHttp: boolean
 }
 
 export function warnings(
   name: string,
-  { sendEmail, getMx, isTlsEnabled, harakaVersion }: Surroundings,
+  { sendEmail, getMx, isTlsEnabled, harakaVersion, hasMetrics, hasHttp }: Surroundings,
 ): readonly string[] {
   const before = (plugins: readonly string[]): readonly string[] => [
     ...new Set(plugins.slice(0, Math.max(plugins.indexOf(name), 0))),
@@ -35,6 +38,11 @@ export function warnings(
     ...(isTlsEnabled
       ? []
       : ['outbound.ini has enable_tls=false: mail to domains with DANE will not be delivered']),
+    ...(hasMetrics && !hasHttp
+      ? [
+          'metrics are counted and cannot be seen: http.ini needs a line listen=127.0.0.1:PORT, and Haraka express',
+        ]
+      : []),
     // Only who answers both hooks before us can send a message that this plugin never saw.
     ...(first.length > 0 && routers.length > 0
       ? [

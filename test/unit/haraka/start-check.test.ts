@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { warnings } from '../../../src/haraka/start-check.js'
 
-const quiet = { sendEmail: ['dane'], getMx: ['dane'], isTlsEnabled: true, harakaVersion: '3.3.4' }
+const quiet = {
+  sendEmail: ['dane'],
+  getMx: ['dane'],
+  isTlsEnabled: true,
+  harakaVersion: '3.3.4',
+  hasMetrics: false,
+  hasHttp: false,
+}
 
 const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefined])[] = [
   ['nothing in the way', {}, undefined],
@@ -18,6 +25,12 @@ const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefin
     'a Haraka that is known to crash',
     { harakaVersion: '3.1.5' },
     /^Haraka 3\.1\.5 ends when a mail host breaks off a TLS handshake.*3\.1\.6 or later$/,
+  ],
+  ['metrics and a server for them', { hasMetrics: true, hasHttp: true }, undefined],
+  [
+    'metrics that nobody can see',
+    { hasMetrics: true },
+    /^metrics are counted and cannot be seen: http\.ini needs a line listen=/,
   ],
   ['the one after it', { harakaVersion: '3.1.6' }, undefined],
   [
