@@ -91,7 +91,10 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
   const ended: string[] = []
   const log = (id?: string): readonly string[] => {
     const lines = [...ended, child.output()].join('').split('\n')
-    return id === undefined ? lines : lines.filter((line) => line.includes(id))
+    // The tenth message of a connection has an id that begins as the first one's.
+    const isOf = (line: string): boolean =>
+      [`${id ?? ''}.`, `${id ?? ''}]`].some((own) => line.includes(own))
+    return id === undefined ? lines : lines.filter(isOf)
   }
   if (options.mayFail) await Promise.race([child.exited, listening(child)]).catch(() => undefined)
   else {

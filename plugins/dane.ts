@@ -3,7 +3,7 @@
  *
  * Haraka copies what is exported here onto its plugin object, which is `this` below.
  */
-import type { Hmail, Next, Plugin } from '../src/haraka/host.js'
+import type { Hmail, HttpHost, Next, Plugin } from '../src/haraka/host.js'
 import { startDane } from '../src/haraka/plugin.js'
 import type { Dane } from '../src/haraka/plugin.js'
 
@@ -15,11 +15,18 @@ export function register(this: Self): void {
   this.register_hook('send_email', 'dane_send_email', -100)
   this.register_hook('get_mx', 'dane_get_mx', 100)
   this.register_hook('init_master', 'dane_init')
+  // Before others that take their time: Haraka does not wait for them with its own last route.
+  this.register_hook('init_http', 'dane_init_http', -100)
 }
 
 /** All plugins are loaded: look around. */
 export function dane_init(this: Self, next: Next): void {
   this.dane.checkStart()
+  next()
+}
+
+export function dane_init_http(this: Self, next: Next, server: HttpHost): void {
+  this.dane.initHttp(server)
   next()
 }
 

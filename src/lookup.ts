@@ -131,6 +131,8 @@ export type LookupEvent =
       readonly type: RecordType
       readonly server: string
       readonly lookup: Lookup
+      /** How long it took, with all attempts and aliases. */
+      readonly milliseconds: number
     }
   | {
       readonly kind: 'cached'

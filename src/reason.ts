@@ -187,7 +187,11 @@ const TABLE: Readonly<Record<Reason, Entry>> = {
 }
 
 /** Every reason there is, for tests and documentation. */
-export const ALL_REASONS: readonly string[] = Object.keys(TABLE)
+export const ALL_REASONS: readonly Reason[] = Object.keys(TABLE).filter(isReason)
+
+function isReason(word: string): word is Reason {
+  return Object.hasOwn(TABLE, word)
+}
 
 /** Whether a word is one of the reasons that only a certificate can give. */
 export function isRefusal(reason: Reason): boolean {

@@ -63,6 +63,22 @@ export type Settings = {
   readonly cache: CacheSettings
   /** Undefined: facts stay in the process. */
   readonly redis: RedisSettings | undefined
+  readonly audit: AuditSettings
+  /** Undefined: nothing is counted. */
+  readonly metrics: MetricsSettings | undefined
+}
+
+export type AuditSettings = {
+  /** Destinations that the summary knows; the one that had mail longest ago is forgotten first. */
+  readonly destinations: number
+  readonly summaryMs: number
+}
+
+export type MetricsSettings = {
+  /** Where Haraka's HTTP server shows them. */
+  readonly path: string
+  /** Destinations that have a label of their own. */
+  readonly destinations: number
 }
 
 export type CacheSettings = {
@@ -97,6 +113,11 @@ export function parseSettings(
       maxTtlMs: reader.duration('cache', 'max_ttl', 60_000, 86_400_000, 86_400_000),
     },
     redis: readRedis(reader, redisDefaults),
+    audit: {
+      destinations: reader.integer('audit', 'destinations', 1, 100_000, 1_000),
+      summaryMs: reader.duration('audit', 'summary', 1_000, 86_400_000, 3_600_000),
+    },
+    metrics: readMetrics(reader),
   }
   reader.refuseTheRest()
   return Object.freeze(settings)
@@ -168,6 +189,18 @@ function readResolver(reader: OptionReader): ResolverSettings {
       intervalMs: reader.duration('resolver', 'probe_interval', 1_000, 3_600_000, 60_000),
     },
   }
+}
+
+function readMetrics(reader: OptionReader): MetricsSettings | undefined {
+  const isOn = reader.isOn('metrics', 'enabled', false)
+  const wanted = 'a path of letters, digits and _ . - between slashes, such as /metrics/dane'
+  const parsePath = (text: string): string | undefined =>
+    /^(\/[\w.-]+)+$/.test(text) ? text : undefined
+  const metrics = {
+    path: reader.parsed('metrics', 'path', wanted, parsePath) ?? '/metrics/dane',
+    destinations: reader.integer('metrics', 'destinations', 0, 10_000, 100),
+  }
+  return isOn ? metrics : undefined
 }
 
 const SERVER_WANTED =

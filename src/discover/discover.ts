@@ -17,9 +17,11 @@ import type {
   HostPlan,
   HostPolicy,
   InsecureMx,
+  Plan,
   Route,
 } from '../policy.js'
 import { decide } from './decide.js'
+import type { Circumstances } from './decide.js'
 import { discoverHost } from './host.js'
 import { discoverRoute } from './route.js'
 import type { MailHost } from './route.js'
@@ -84,6 +86,18 @@ export async function rediscoverTlsa(
   return (await decideHost(resolver, route, facts, options)).policy
 }
 
+/**
+ * A plan that was made for opportunistic DANE under a stricter policy, by what was asked
+ * for it: mandatory never needs to know more.
+ */
+export function redecide({ kind, route, hosts }: Plan, options: DiscoverOptions): Plan {
+  const underPolicy = (host: HostPlan): HostPlan => {
+    const { facts, tlsa } = host
+    return { ...host, policy: decided({ ...options, route, host: facts, tlsa }) }
+  }
+  return { kind, route, hosts: hosts.map(underPolicy) }
+}
+
 async function discoverHostPlan(
   resolver: Resolver,
   route: Route,
@@ -112,7 +126,11 @@ async function decideHost(
 
   const bases = facts.kind === 'reachable' ? facts.tlsaBases : []
   const tlsa = await discoverTlsa(resolver, options.port, bases)
-  const policy = decide({ ...known, tlsa })
+  return { policy: decided({ ...known, tlsa }), tlsa }
+}
+
+function decided(circumstances: Circumstances): HostPolicy {
+  const policy = decide(circumstances)
   if (policy === 'ask-tlsa') throw new Error('decide asked for TLSA records that it was given')
-  return { policy, tlsa }
+  return policy
 }

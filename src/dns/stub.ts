@@ -79,8 +79,9 @@ export function createStub({ server, ask, isTrusted, now, observe }: StubParts):
     server,
     async lookup(name, type, deadline) {
       observe({ kind: 'query', name, type, server })
+      const askedAt = now()
       const lookup = await resolve(name, type, deadline)
-      observe({ kind: 'response', name, type, server, lookup })
+      observe({ kind: 'response', name, type, server, lookup, milliseconds: now() - askedAt })
       return lookup
     },
   }

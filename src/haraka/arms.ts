@@ -14,12 +14,13 @@ import { types } from 'node:util'
 import { errorText } from '../text.js'
 import { Attempt } from './attempt.js'
 import type { Environment } from './attempt.js'
-import { createAudit } from './audit.js'
+import { createAuditor } from './audit.js'
 import type { Audit } from './audit.js'
 import { candidateOf, mark } from './candidate.js'
 import type { Decision } from './delivery.js'
 import { keepGate } from './gatekeeper.js'
-import type { Hmail, Next, Socket } from './host.js'
+import type { Hmail, Mx, Next, Socket } from './host.js'
+import { logFault } from './log.js'
 import { senderText } from './outcome.js'
 
 export type Arms = {
@@ -34,6 +35,7 @@ type Armed = { attempt: Attempt; audit: Audit | undefined }
 
 export function createArms(env: Environment): Arms {
   const known = new WeakMap<Hmail, Armed>()
+  const auditorOf = createAuditor(env)
 
   function arm(hmail: Hmail): Attempt {
     try {
@@ -46,15 +48,16 @@ export function createArms(env: Environment): Arms {
 
   function begin(hmail: Hmail): Attempt {
     const attempt = new Attempt(env, hmail)
+    const audit = attempt.policy === 'audit' ? auditorOf(hmail, attempt) : undefined
     const armed = known.get(hmail)
     if (armed) {
       armed.attempt = attempt
-      armed.audit = undefined
+      armed.audit = audit
       return attempt
     }
     if (Object.hasOwn(hmail, BARRICADE)) Reflect.deleteProperty(hmail, BARRICADE)
     if (attempt.policy !== 'none') {
-      const fresh = { attempt, audit: undefined }
+      const fresh = { attempt, audit }
       known.set(hmail, fresh)
       install(env, hmail, fresh)
     }
@@ -63,9 +66,8 @@ export function createArms(env: Environment): Arms {
 
   function answerGetMx(next: Next, hmail: Hmail): void {
     const attempt = arm(hmail)
-    const armed = known.get(hmail)
-    if (armed && attempt.policy === 'audit') armed.audit = createAudit(env, hmail, attempt)
     if (attempt.isPassive) {
+      known.get(hmail)?.audit?.lookUp()
       next()
       return
     }
@@ -119,6 +121,8 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
     get_force_tls: hmail.get_force_tls.bind(hmail),
     temp_fail: hmail.temp_fail.bind(hmail),
     bounce: hmail.bounce.bind(hmail),
+    delivered: hmail.delivered.bind(hmail),
+    discard: hmail.discard.bind(hmail),
   }
 
   /** Runs what Haraka called us for; failures of any kind end in deferral. */
@@ -142,20 +146,34 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
 
   hmail.temp_fail = (...args) => {
     armed.attempt.isOver = true
+    armed.audit?.over()
     original.temp_fail(...args)
   }
 
   hmail.bounce = (...args) => {
     armed.attempt.isOver = true
+    armed.audit?.over()
     original.bounce(...args)
+  }
+
+  hmail.delivered = (...args) => {
+    armed.audit?.over()
+    original.delivered(...args)
+  }
+
+  hmail.discard = () => {
+    armed.audit?.over()
+    original.discard()
   }
 
   hmail.get_mx_respond = (retval, mx) => {
     guarded((attempt) => {
       const { decision } = attempt
       attempt.decision = undefined
-      if (attempt.isPassive) watch(original.get_mx_respond(retval, mx))
-      else if (decision) carryOut(attempt, decision)
+      if (attempt.isPassive) {
+        if (retval === env.codes.ok) armed.audit?.routed(() => toEntries(mx))
+        watch(original.get_mx_respond(retval, mx))
+      } else if (decision) carryOut(attempt, decision)
       else if (retval === env.codes.ok) watch(takeRoute(attempt, mx))
       // Another plugin refuses the message, or a hook took too long: Haraka returns or defers it.
       else if (retval === env.codes.deny || retval === env.codes.denysoft) {
@@ -178,10 +196,13 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
     watch(original.found_mx(candidates.map((each) => mark(env.toMx(each.mx), each, attempt))))
   }
 
+  function toEntries(mx: unknown): readonly Mx[] {
+    return Array.isArray(mx) ? mx.map(env.toMx) : [env.toMx(mx)]
+  }
+
   /** Another plugin answered get_mx before our hook was asked. */
   async function takeRoute(attempt: Attempt, mx: unknown): Promise<void> {
-    const mxs = Array.isArray(mx) ? mx.map(env.toMx) : [env.toMx(mx)]
-    const decision = await attempt.decideRoute(mxs)
+    const decision = await attempt.decideRoute(toEntries(mx))
     if (decision !== 'skip') {
       carryOut(attempt, decision)
       return
@@ -203,6 +224,7 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
       // A late event of a socket must not deliver what is back in the queue already.
       if (attempt.isOver && !attempt.isPassive) return
       const [next] = hmail.mxlist
+      armed.audit?.trying(next)
       const worst = next === undefined ? attempt.worstRefusal : undefined
       if (worst && !attempt.isPassive) attempt.defer(worst)
       else if (attempt.isPassive || next === undefined || candidateOf(next, attempt)) {
@@ -220,7 +242,8 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
       // docs/Outbound.md promises todo.force_tls; Haraka 3.0.4 and later forget it.
       return Boolean(hmail.todo.force_tls) || original.get_force_tls(mx)
     } catch (error) {
-      env.plugin.logerror(`get_force_tls failed, TLS is demanded: ${errorText(error)}`)
+      const text = `get_force_tls failed, TLS is demanded: ${errorText(error)}`
+      logFault(env.plugin, hmail, 'logerror', text)
       return true
     }
   }
@@ -228,7 +251,7 @@ function install(env: Environment, hmail: Hmail, armed: Armed): void {
   hmail.try_deliver_host_on_socket = (mx, host, port, socket) => {
     guarded((attempt) => {
       if (attempt.isPassive) {
-        armed.audit?.observe(mx, socket)
+        armed.audit?.connected(socket)
         original.try_deliver_host_on_socket(mx, host, port, socket)
         return
       }

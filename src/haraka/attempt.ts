@@ -9,13 +9,16 @@
  * Promises: it defers a message at most once, and never after Haraka has settled it
  * in some other way.
  */
+import { performance } from 'node:perf_hooks'
 import { types } from 'node:util'
 import { rediscoverTlsa } from '../discover/discover.js'
+import type { MailEvent, Refusal } from '../mail-event.js'
 import type { EnforcedPolicy, HostPolicy, Policy } from '../policy.js'
 import { worthiest } from '../reason.js'
 import { errorText, printable } from '../text.js'
 import {
   decideByDiscovery,
+  decideWithoutName,
   destinationOf,
   discoverInTime,
   inTime,
@@ -24,9 +27,8 @@ import {
 } from './delivery.js'
 import type { Decision, DeliveryParts, Destination, Gate } from './delivery.js'
 import type { Hmail, Mx, Plugin } from './host.js'
-import { logOutcome, logPlan, logRefusal } from './log.js'
+import { logFault } from './log.js'
 import { defer, returnToSender } from './outcome.js'
-import type { Refusal } from './outcome.js'
 import { decideByRoute } from './routes.js'
 
 export type Environment = {
@@ -39,6 +41,8 @@ export type Environment = {
   readonly codes: { readonly ok: number; readonly deny: number; readonly denysoft: number }
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Hears what happens to messages; the log does, and who counts. */
+  readonly report: (hmail: Hmail, event: MailEvent) => void
 }
 
 export class Attempt {
@@ -71,32 +75,34 @@ export class Attempt {
   /** What to do about the message's own domain. */
   async decide(): Promise<Decision> {
     const { destination } = this
-    const host = destination.text
-    if (destination.kind !== 'domain') {
-      const reason = destination.kind === 'literal' ? 'address-literal' : 'invalid-domain'
-      const detail = 'the recipient has no domain name that DANE could be asked for'
-      return { kind: 'defer', refusal: { reason, host, detail }, refusals: [] }
-    }
-    const discovery = await discoverInTime(this.parts, destination.name, this.enforced())
-    if (discovery.kind === 'plan') logPlan(this.hmail, this.env.plugin, this.policy, discovery)
-    return decideByDiscovery(this.parts, discovery, host)
+    if (destination.kind !== 'domain') return decideWithoutName(destination)
+    return this.timed(async () => {
+      const plan = await discoverInTime(this.parts, destination.name, this.enforced())
+      if (plan.kind === 'plan') this.report({ kind: 'plan', policy: this.policy, plan })
+      return decideByDiscovery(this.parts, plan, destination.text)
+    })
   }
 
   /** What to do about hosts that another plugin chose; 'skip' where that is not our business. */
   async decideRoute(mxs: readonly Mx[]): Promise<Decision | 'skip'> {
-    const host = this.destination.text
     switch (this.parts.settings.routes) {
       case 'skip':
         return 'skip'
-      case 'defer': {
-        const detail =
-          'another plugin chose the next hop, and dane.ini has routes = defer; ' +
-          'routes = dane verifies that host by its own TLSA records, routes = skip sends as the other plugin wants'
-        return { kind: 'defer', refusal: { reason: 'route-deferred', host, detail }, refusals: [] }
-      }
+      case 'defer':
+        return this.deferredRoute()
       case 'dane':
-        return decideByRoute(this.parts, this.enforced(), mxs, host)
+        return this.timed(() =>
+          decideByRoute(this.parts, this.enforced(), mxs, this.destination.text),
+        )
     }
+  }
+
+  deferredRoute(): Decision {
+    const host = this.destination.text
+    const detail =
+      'another plugin chose the next hop, and dane.ini has routes = defer; ' +
+      'routes = dane verifies that host by its own TLSA records, routes = skip sends as the other plugin wants'
+    return { kind: 'defer', refusal: { reason: 'route-deferred', host, detail }, refusals: [] }
   }
 
   /** What DANE demands of a host by TLSA records that are asked for past everything remembered. */
@@ -111,7 +117,7 @@ export class Attempt {
   /** Notes one host that gets no mail at this attempt. */
   refuse(refusal: Refusal): void {
     this.refusals.push(refusal)
-    logRefusal(this.hmail, this.env.plugin, this.policy, refusal)
+    this.report({ kind: 'refused', policy: this.policy, refusal })
   }
 
   /** Whether a reason of ours can be told for a message that ran out of hosts. */
@@ -123,14 +129,14 @@ export class Attempt {
   defer(refusal: Refusal): void {
     if (this.isOver) return
     this.isOver = true
-    this.logOutcome('message deferred', refusal)
+    this.settled('deferred', refusal)
     defer(this.hmail, refusal)
   }
 
   returnToSender(refusal: Refusal): void {
     if (this.isOver) return
     this.isOver = true
-    this.logOutcome('message returned', refusal)
+    this.settled('returned', refusal)
     returnToSender(this.hmail, refusal)
   }
 
@@ -138,20 +144,34 @@ export class Attempt {
   withhold(error: unknown): void {
     try {
       const detail = errorText(error)
-      const { plugin } = this.env
       const stack = types.isNativeError(error) ? printable(error.stack ?? '', 1000) : ''
-      plugin.logerror(
-        `unexpected error${this.isOver ? '' : ', message deferred'}: ${detail} (${stack})`,
-      )
+      const text = `unexpected error${this.isOver ? '' : ', message deferred'}: ${detail} (${stack})`
+      logFault(this.env.plugin, this.hmail, 'logerror', text)
       this.defer({ reason: 'internal-error', host: this.destination.text, detail })
     } catch (second) {
-      this.env.plugin.logcrit(`a message waits for the next start of Haraka: ${errorText(second)}`)
+      const text = `a message waits for the next start of Haraka: ${errorText(second)}`
+      logFault(this.env.plugin, this.hmail, 'logcrit', text)
     }
   }
 
-  private logOutcome(outcome: 'message deferred' | 'message returned', refusal: Refusal): void {
+  report(event: MailEvent): void {
+    this.env.report(this.hmail, event)
+  }
+
+  private settled(outcome: 'deferred' | 'returned', refusal: Refusal): void {
+    const { policy, destination } = this
     const isKnown = this.refusals.includes(refusal)
-    logOutcome(this.hmail, this.env.plugin, this.policy, outcome, refusal, isKnown)
+    const known = { policy, destination: destination.text, refusal, isKnown }
+    this.report({ kind: 'settled', outcome, ...known })
+  }
+
+  private async timed(work: () => Promise<Decision>): Promise<Decision> {
+    const begunAt = performance.now()
+    const decision = await work()
+    const milliseconds = performance.now() - begunAt
+    const policy = this.enforced()
+    this.report({ kind: 'decision', policy, decision: decision.kind, milliseconds })
+    return decision
   }
 
   private enforced(): EnforcedPolicy {

@@ -28,7 +28,7 @@ import { policyFor } from '../settings.js'
 import type { Settings } from '../settings.js'
 import { printable } from '../text.js'
 import type { Hmail, Mx } from './host.js'
-import type { Refusal } from './outcome.js'
+import type { Refusal } from '../mail-event.js'
 
 /** Where the message is going, as far as its own envelope says. */
 export type Destination =
@@ -86,6 +86,13 @@ export function policyOf(settings: Settings, destination: Destination): Policy {
   return destination.kind === 'domain'
     ? policyFor(settings, destination.name).policy
     : settings.policy
+}
+
+/** A recipient that has no domain name: DANE cannot be asked for it (RFC 7672 §2.2). */
+export function decideWithoutName({ kind, text }: Destination): Decision {
+  const reason = kind === 'literal' ? 'address-literal' : 'invalid-domain'
+  const detail = 'the recipient has no domain name that DANE could be asked for'
+  return { kind: 'defer', refusal: { reason, host: text, detail }, refusals: [] }
 }
 
 /**

@@ -13,6 +13,7 @@
  * here for a host without TLS (its `no_tls` list), nor an unauthenticated 5xx for a
  * bounce.
  */
+import type { Session } from '../mail-event.js'
 import type { DomainName } from '../name.js'
 import type { Reason } from '../reason.js'
 import { handshakeOptions, isAcceptedProtocol, peerChain } from '../session/handshake.js'
@@ -33,8 +34,6 @@ export type GateParts = {
   /** Told once when the handshake is judged good; returns what Haraka is told of the certificate. */
   readonly onPassed: (verdict: Authenticated | Encrypted, session: Session) => PassedAs
 }
-
-export type Session = { readonly protocol: string; readonly cipher: string }
 
 /** Whether Haraka, which knows only PKIX, is told that the peer is verified. */
 export type PassedAs = 'verified' | 'as-haraka-sees-it'

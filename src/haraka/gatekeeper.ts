@@ -5,14 +5,14 @@
  * attempt that wants to deliver: what is demanded, the second look at DNS before a host
  * is refused, the log lines, the reason that is kept.
  */
-import type { Verdict } from '../verdict.js'
+import { performance } from 'node:perf_hooks'
+import type { PeerChain, Refused, Verdict } from '../verdict.js'
 import { verify, verifyNothing } from '../verify/verify.js'
 import type { Attempt, Environment } from './attempt.js'
 import type { Gate } from './delivery.js'
 import { openGate } from './gate.js'
 import type { PassedAs } from './gate.js'
 import type { Socket } from './host.js'
-import { logRollover, logSuccess } from './log.js'
 
 /**
  * To be called before Haraka's own listeners are set; call the result right after they are.
@@ -29,29 +29,67 @@ export function keepGate(
   unauthenticated: () => void,
 ): () => void {
   const { policy, route, plan } = gate
-  const { plugin } = env
-  const { hmail } = attempt
   const host = plan.exchange
   const domain = route.security === 'secure' ? route.nextHop : undefined
+  timeHandshake(socket, (milliseconds) => {
+    attempt.report({ kind: 'handshake', milliseconds })
+  })
   return openGate(socket, {
     tlsaBase: policy.tlsaBase,
-    judge: (chain): Verdict => (chain ? verify(policy, chain, env.now()) : verifyNothing()),
-    judgeAgain: async (chain, first): Promise<Verdict> => {
-      const fresh = await attempt.lookAgain(gate)
-      // What else DNS may say by now holds from the next attempt on.
-      if (fresh.kind !== 'authenticate') return first
-      const verdict = verify(fresh, chain, env.now())
-      if (verdict.kind !== 'refused') logRollover(hmail, plugin, host)
-      return verdict
-    },
+    judge: (chain) => judge(env, gate, chain),
+    judgeAgain: (chain, first) => judgeAgain(env, attempt, gate, chain, first),
     onRefused: (reason, detail) => {
       attempt.refuse({ reason, host, detail: `${peer}: ${detail}` })
     },
     onPassed: (verdict, session): PassedAs => {
-      logSuccess(hmail, plugin, host, domain, verdict, session)
+      attempt.report({ kind: 'passed', policy: attempt.policy, host, domain, verdict, session })
       if (verdict.kind === 'authenticated') return 'verified'
       unauthenticated()
       return 'as-haraka-sees-it'
     },
   })
+}
+
+/** The verdict that the gate would come to in the end. */
+export async function judgeTwice(
+  env: Environment,
+  attempt: Attempt,
+  gate: Gate,
+  chain: PeerChain | undefined,
+): Promise<Verdict> {
+  const first = judge(env, gate, chain)
+  if (first.kind !== 'refused' || chain === undefined) return first
+  return judgeAgain(env, attempt, gate, chain, first)
+}
+
+function judge(env: Environment, { policy }: Gate, chain: PeerChain | undefined): Verdict {
+  return chain ? verify(policy, chain, env.now()) : verifyNothing()
+}
+
+/** By what DNS says past everything remembered. */
+async function judgeAgain(
+  env: Environment,
+  attempt: Attempt,
+  gate: Gate,
+  chain: PeerChain,
+  first: Refused,
+): Promise<Verdict> {
+  const fresh = await attempt.lookAgain(gate)
+  // What else DNS may say by now holds from the next attempt on.
+  if (fresh.kind !== 'authenticate') return first
+  const verdict = verify(fresh, chain, env.now())
+  if (verdict.kind !== 'refused') attempt.report({ kind: 'rollover', host: gate.plan.exchange })
+  return verdict
+}
+
+/** From the wish to the end of a handshake that comes to one. */
+function timeHandshake(socket: Socket, onDone: (milliseconds: number) => void): void {
+  const upgrade = socket.upgrade.bind(socket)
+  socket.upgrade = (options, callback) => {
+    const begunAt = performance.now()
+    upgrade(options, (...result) => {
+      onDone(performance.now() - begunAt)
+      callback?.(...result)
+    })
+  }
 }

@@ -49,6 +49,7 @@ export type Socket = {
   upgrade: (options: ConnectionOptions, callback?: UpgradeCallback) => void
   isSecure: () => boolean
   isEncrypted: () => boolean
+  write: (data: unknown, ...rest: unknown[]) => boolean
   destroy: () => void
   emit: (event: string, ...args: unknown[]) => boolean
   on: (event: string, listener: (value: unknown) => void) => unknown
@@ -76,10 +77,14 @@ export type Hmail = {
   extend_rcpt_with_dsn: (recipient: Recipient, dsn: Dsn) => void
   temp_fail: (error: string) => void
   bounce: (error: string) => void
+  /** Haraka calls it for a message that a host has taken, and `discard` when it is done with one. */
+  delivered: (...args: readonly unknown[]) => void
+  discard: () => void
   loginfo: Log
   lognotice: Log
   logwarn: Log
   logerror: Log
+  logcrit: Log
 }
 
 export type Next = (retval?: number, message?: unknown) => void
@@ -90,7 +95,7 @@ export type Plugin = {
   /** Seconds that a hook may take; 0 for no limit. */
   readonly timeout?: unknown
   readonly config: {
-    get: (name: string, type: 'data', changed: () => void) => unknown
+    get: (name: string, type?: 'data', changed?: () => void) => unknown
   }
   register_hook: (hook: string, method: string, priority?: number) => void
   haraka_require: (name: string) => unknown
@@ -100,4 +105,17 @@ export type Plugin = {
   logwarn: Log
   logerror: Log
   logcrit: Log
+}
+
+/** What the init_http hook is given: Haraka's express application. */
+export type HttpHost = {
+  readonly http: { readonly app: { get: (path: string, answer: HttpAnswer) => unknown } }
+}
+
+export type HttpAnswer = (request: unknown, response: HttpResponse) => void
+
+/** Of Node's own ServerResponse. */
+export type HttpResponse = {
+  writeHead: (status: number, headers: Readonly<Record<string, string>>) => unknown
+  end: (body: string) => unknown
 }

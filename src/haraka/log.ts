@@ -12,23 +12,64 @@
 import { failureText } from '../lookup.js'
 import type { LookupEvent } from '../lookup.js'
 import { lookupText } from '../lookup-text.js'
-import type { DomainName } from '../name.js'
+import type { MailEvent, Refusal } from '../mail-event.js'
 import type { HostPlan, Plan, Policy } from '../policy.js'
 import { phraseOf } from '../reason.js'
 import { printable } from '../text.js'
 import { tlsaText, toRecord } from '../tlsa.js'
-import type { Authenticated, Encrypted } from '../verdict.js'
-import type { Session } from './gate.js'
+import { logAudit } from './audit-log.js'
 import type { Hmail, Plugin } from './host.js'
-import type { Refusal } from './outcome.js'
 
-/** What the lookups led to, host by host. */
-export function logPlan(
-  hmail: Hmail,
+/** What happened to one message, under its id. */
+export function logMailEvent(plugin: Plugin, hmail: Hmail, event: MailEvent): void {
+  switch (event.kind) {
+    case 'plan':
+      logPlan(plugin, hmail, event.policy, event.plan)
+      return
+    case 'refused':
+      hmail.lognotice(plugin, 'host refused', refusalFields(event.policy, event.refusal))
+      return
+    case 'rollover': {
+      const { host } = event
+      hmail.loginfo(plugin, 'TLSA records had changed and were asked for anew', { host })
+      return
+    }
+    case 'passed':
+      logSuccess(plugin, hmail, event)
+      return
+    case 'settled': {
+      // The reason has had its line if a host gave it.
+      const { detail, ...fields } = refusalFields(event.policy, event.refusal)
+      const shown = event.isKnown ? fields : { ...fields, detail }
+      hmail.lognotice(plugin, `message ${event.outcome}`, shown)
+      return
+    }
+    case 'forecast':
+    case 'unjudged':
+      logAudit(plugin, hmail, event)
+      return
+    // Their outcome has its line.
+    case 'decision':
+    case 'handshake':
+      return
+  }
+}
+
+/** What should not happen, under the message's id if its own log still works. Never throws. */
+export function logFault(
   plugin: Plugin,
-  policy: Policy,
-  { route, hosts }: Plan,
+  hmail: Hmail,
+  level: 'logerror' | 'logcrit',
+  text: string,
 ): void {
+  try {
+    hmail[level](plugin, text)
+  } catch {
+    plugin[level](text)
+  }
+}
+
+function logPlan(plugin: Plugin, hmail: Hmail, policy: Policy, { route, hosts }: Plan): void {
   hmail.loginfo(plugin, 'plan', {
     domain: route.nextHop,
     policy,
@@ -38,33 +79,12 @@ export function logPlan(
   })
 }
 
-/** One host that gets no mail at this attempt. */
-export function logRefusal(hmail: Hmail, plugin: Plugin, policy: Policy, refusal: Refusal): void {
-  hmail.lognotice(plugin, 'host refused', refusalFields(policy, refusal))
-}
-
-/** The message as a whole is held back, or returned; the reason has had its line if a host gave it. */
-export function logOutcome(
-  hmail: Hmail,
+function logSuccess(
   plugin: Plugin,
-  policy: Policy,
-  outcome: 'message deferred' | 'message returned',
-  refusal: Refusal,
-  isKnown: boolean,
-): void {
-  const { detail, ...fields } = refusalFields(policy, refusal)
-  hmail.lognotice(plugin, outcome, isKnown ? fields : { ...fields, detail })
-}
-
-/** @param domain undefined where the way to the host was insecure (RFC 7672 §2.2.1) */
-export function logSuccess(
   hmail: Hmail,
-  plugin: Plugin,
-  host: string,
-  domain: DomainName | undefined,
-  verdict: Authenticated | Encrypted,
-  { protocol, cipher }: Session,
+  { host, domain, verdict, session }: Extract<MailEvent, { kind: 'passed' }>,
 ): void {
+  const { protocol, cipher } = session
   const tls = `TLS success protocol ${printable(protocol)} cipher ${printable(cipher)}`
   if (verdict.kind === 'encrypted') {
     // No name in these two lines: it might contain the word that marks the third.
@@ -81,11 +101,6 @@ export function logSuccess(
     depth: verdict.depth,
     ...(verdict.name && { matched: verdict.name }),
   })
-}
-
-/** The records that were remembered did not match, and those in DNS do. */
-export function logRollover(hmail: Hmail, plugin: Plugin, host: string): void {
-  hmail.loginfo(plugin, 'TLSA records had changed and were asked for anew', { host })
 }
 
 /** The log of the resolvers. They serve many messages at once, so no line bears a message's id. */

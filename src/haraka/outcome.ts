@@ -8,19 +8,10 @@
  * What the sender gets to read is the phrase, the reason and the host, nothing of
  * the relay's configuration; details go to the log.
  */
-import type { Reason } from '../reason.js'
+import type { Refusal } from '../mail-event.js'
 import { phraseOf, statusOf } from '../reason.js'
 import { printable } from '../text.js'
 import type { Hmail } from './host.js'
-
-/** Why one host, or the whole destination, got no mail. */
-export type Refusal = {
-  readonly reason: Reason
-  /** The MX host, or the domain where no host is to blame. */
-  readonly host: string
-  /** For the log. */
-  readonly detail: string
-}
 
 /** The message waits for its next turn, or bounces if it had its last. */
 export function defer(hmail: Hmail, refusal: Refusal): void {

@@ -9,6 +9,7 @@
  * Promises: what reaches Haraka from here is a refusal at start, or an answer to a
  * hook, never an exception later.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { assembleResolver } from '../assemble.js'
 import type { RunningResolver } from '../assemble.js'
 import { redisText } from '../redis-settings.js'
@@ -17,8 +18,10 @@ import type { Settings } from '../settings.js'
 import { errorText } from '../text.js'
 import { createArms } from './arms.js'
 import type { Environment } from './attempt.js'
-import type { Hmail, Mx, Next, Plugin } from './host.js'
-import { logLookup } from './log.js'
+import { startAuditSummary } from './audit-summary.js'
+import type { Hmail, HttpHost, Mx, Next, Plugin } from './host.js'
+import { logFault, logLookup, logMailEvent } from './log.js'
+import { startMetrics } from './metrics.js'
 import { createSettingsSource } from './settings-source.js'
 import { logWarnings } from './start-check.js'
 import type { Surroundings } from './start-check.js'
@@ -30,23 +33,35 @@ export type Dane = {
   readonly stop: () => void
   readonly sendEmail: (next: Next, hmail: Hmail) => void
   readonly getMx: (next: Next, hmail: Hmail) => void
+  /** To be called while Haraka sets up its HTTP server. */
+  readonly initHttp: (server: HttpHost) => void
 }
 
 /** Throws where the plugin must not run; the message is one line for the operator. */
 export function startDane(plugin: Plugin): Dane {
   const haraka = inspectHaraka(plugin)
   const source = createSettingsSource(plugin, reload)
-  let current = assemble(source.read())
-  plugin.loginfo(summary(current.settings))
-  logTrust(plugin, current.settings)
+  const first = source.read()
+  const metrics = startMetrics(plugin, first.metrics)
+  let audit = startAuditSummary(plugin, first.audit)
+  let current = assemble(first)
+  plugin.loginfo(summary(first))
+  logTrust(plugin, first)
 
   function reload(): void {
     try {
       const { resolver } = current
       current = assemble(source.read())
       resolver.close()
+      audit.stop()
+      audit = startAuditSummary(plugin, current.settings.audit)
       logTrust(plugin, current.settings)
       plugin.lognotice(`dane.ini reloaded: ${summary(current.settings)}`)
+      if (!isDeepStrictEqual(first.metrics, current.settings.metrics)) {
+        plugin.lognotice(
+          '[metrics] has changed: what it says now holds from the next start of Haraka on',
+        )
+      }
     } catch (error) {
       plugin.logerror(`dane.ini not reloaded, the old settings stay: ${errorText(error)}`)
     }
@@ -56,8 +71,10 @@ export function startDane(plugin: Plugin): Dane {
     settings: Settings,
   ): ReturnType<Environment['parts']> & { readonly resolver: RunningResolver } {
     const resolver = assembleResolver(settings, (event) => {
+      metrics.hear({ of: 'lookup', event })
       logLookup(plugin, haraka.isDebug, event)
     })
+    metrics.hear({ of: 'settings', hasRedis: settings.redis !== undefined })
     return { settings, resolver, deadlineMs: deadlineMs(plugin), random: Math.random }
   }
 
@@ -67,23 +84,39 @@ export function startDane(plugin: Plugin): Dane {
     toMx: haraka.toMx,
     codes: haraka.codes,
     now: () => Date.now(),
+    report(hmail, event) {
+      metrics.hear({ of: 'mail', event })
+      audit.note(event)
+      logMailEvent(plugin, hmail, event)
+    },
   })
 
   return {
     checkStart() {
-      logWarnings(plugin, haraka.surroundings())
+      logWarnings(plugin, {
+        ...haraka.surroundings(),
+        hasMetrics: first.metrics !== undefined,
+      })
     },
     stop() {
+      audit.stop()
+      metrics.stop()
       current.resolver.close()
+    },
+    initHttp(server) {
+      try {
+        metrics.addRoute(server)
+      } catch (error) {
+        plugin.logerror(`metrics are not shown, mail goes on: ${errorText(error)}`)
+      }
     },
     sendEmail(next, hmail) {
       try {
         arms.arm(hmail)
       } catch (error) {
         // Haraka delivers on any answer but this one, and the message is not armed.
-        plugin.logcrit(
-          `message held for ${HOLD_SECONDS} s, it could not be armed: ${errorText(error)}`,
-        )
+        const text = `message held for ${HOLD_SECONDS} s, it could not be armed: ${errorText(error)}`
+        logFault(plugin, hmail, 'logcrit', text)
         next(haraka.codes.delay, HOLD_SECONDS)
         return
       }
@@ -93,7 +126,7 @@ export function startDane(plugin: Plugin): Dane {
       try {
         arms.answerGetMx(next, hmail)
       } catch (error) {
-        plugin.logcrit(`message deferred: ${errorText(error)}`)
+        logFault(plugin, hmail, 'logcrit', `message deferred: ${errorText(error)}`)
         next(haraka.codes.denysoft)
       }
     },
@@ -105,7 +138,7 @@ function inspectHaraka(plugin: Plugin): {
   toMx: (fields: unknown) => Mx
   codes: Environment['codes'] & { readonly delay: number }
   isDebug: () => boolean
-  surroundings: () => Surroundings
+  surroundings: () => Omit<Surroundings, 'hasMetrics'>
 } {
   const outbound = plugin.haraka_require('outbound')
   const logger = plugin.haraka_require('logger')
@@ -133,12 +166,19 @@ function inspectHaraka(plugin: Plugin): {
       harakaVersion: String(member(plugin.haraka_require('package.json'), 'version')),
       sendEmail: registered('send_email'),
       getMx: registered('get_mx'),
+      hasHttp: isHttpOn(plugin),
       isTlsEnabled:
         member(member(plugin.haraka_require('outbound/config'), 'cfg'), 'enable_tls') !== false,
       isPkixForced: ['mutual_tls', 'rejectUnauthorized'].every((option) => tlsIni(option) === true),
     }),
     isDebug: () => Number(member(logger, 'loglevel')) >= Number(member(logger, 'LOGDEBUG')),
   }
+}
+
+/** http.ini, as Haraka reads it. */
+function isHttpOn(plugin: Plugin): boolean {
+  const listen = member(member(plugin.config.get('http.ini'), 'main'), 'listen')
+  return typeof listen === 'string' && listen.trim() !== ''
 }
 
 /** Lookups of one message: two thirds of what Haraka allows a hook, 20 s by default. */

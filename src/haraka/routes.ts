@@ -18,7 +18,7 @@ import { printable } from '../text.js'
 import { decideByHosts, inTime, isMissing, refreshing, toCandidates } from './delivery.js'
 import type { Candidate, Decision, DeliveryParts } from './delivery.js'
 import type { Mx } from './host.js'
-import type { Refusal } from './outcome.js'
+import type { Refusal } from '../mail-event.js'
 
 /** @param domain the message's destination, for the case that no host is left */
 export async function decideByRoute(

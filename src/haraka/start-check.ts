@@ -16,11 +16,14 @@ export type Surroundings = {
   readonly harakaVersion: string
   /** tls.ini has both mutual_tls and rejectUnauthorized. */
   readonly isPkixForced: boolean
+  /** Whether dane.ini wants metrics, and http.ini has somewhere to show them. */
+  readonly hasMetrics: boolean
+  readonly hasHttp: boolean
 }
 
 export function warnings(
   name: string,
-  { sendEmail, getMx, isTlsEnabled, harakaVersion, isPkixForced }: Surroundings,
+  { sendEmail, getMx, isTlsEnabled, harakaVersion, isPkixForced, hasMetrics, hasHttp }: Surroundings,
 ): readonly string[] {
   const before = (plugins: readonly string[]): readonly string[] => [
     ...new Set(plugins.slice(0, Math.max(plugins.indexOf(name), 0))),
@@ -41,6 +44,11 @@ export function warnings(
       ? [
           'tls.ini has mutual_tls and rejectUnauthorized: Haraka then holds every host to a public authority as well, ' +
             'and mail to hosts that only DANE vouches for waits; set rejectUnauthorized=false',
+        ]
+      : []),
+    ...(hasMetrics && !hasHttp
+      ? [
+          'metrics are counted and cannot be seen: http.ini needs a line listen=127.0.0.1:PORT, and Haraka express',
         ]
       : []),
     // Only who answers both hooks before us can send a message that this plugin never saw.

@@ -21,6 +21,7 @@ export class Wire extends EventEmitter {
   }
   isSecure = (): boolean => false
   isEncrypted = (): boolean => true
+  write = (): boolean => true
   destroy = (): void => {
     this.isDestroyed = true
   }

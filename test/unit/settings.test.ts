@@ -24,6 +24,8 @@ test('an empty dane.ini is opportunistic DANE through the resolver on this machi
     },
     cache: { entries: 20_000, minTtlMs: 1_000, maxTtlMs: 86_400_000 },
     redis: undefined,
+    audit: { destinations: 1_000, summaryMs: 3_600_000 },
+    metrics: undefined,
   })
 })
 
@@ -69,6 +71,13 @@ ca_file = /etc/ssl/redis-ca.pem
 prefix = mail:dane.
 timeout = 50ms
 key = 0123456789abcdef
+[audit]
+summary = 10m
+destinations = 50
+[metrics]
+enabled = yes
+path = /dane
+destinations = 0
 `)
   assert.deepEqual(
     { ...settings, domains: [...settings.domains.keys()] },
@@ -102,11 +111,19 @@ key = 0123456789abcdef
         timeoutMs: 50,
         key: '0123456789abcdef',
       },
+      audit: { destinations: 50, summaryMs: 600_000 },
+      metrics: { path: '/dane', destinations: 0 },
     },
   )
 })
 
 const refused: readonly (readonly [string, string, RegExp])[] = [
+  ['summary too often', '[audit]\nsummary = 10ms', /summary = 10ms: expected a time from 1s/],
+  ['no destinations', '[audit]\ndestinations = 0', /a whole number from 1 to 100000/],
+  ['path that is none', '[metrics]\npath = metrics', /path = metrics: expected a path of letters/],
+  ['path with a pattern', '[metrics]\npath = /:all', /path = \/:all: expected a path/],
+  ['path of nothing', '[metrics]\npath = /', /path = \/: expected a path/],
+  ['metrics half on', '[metrics]\nenabled = maybe', /enabled = maybe: expected one of yes, no/],
   [
     'unknown policy',
     'policy = mandatroy',

@@ -8,6 +8,8 @@ const quiet = {
   isTlsEnabled: true,
   harakaVersion: '3.3.4',
   isPkixForced: false,
+  hasMetrics: false,
+  hasHttp: false,
 }
 
 const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefined])[] = [
@@ -24,6 +26,12 @@ const cases: readonly (readonly [string, Partial<typeof quiet>, RegExp | undefin
     'a Haraka that is known to crash',
     { harakaVersion: '3.1.5' },
     /^Haraka 3\.1\.5 ends when a mail host breaks off a TLS handshake.*3\.1\.6 or later$/,
+  ],
+  ['metrics and a server for them', { hasMetrics: true, hasHttp: true }, undefined],
+  [
+    'metrics that nobody can see',
+    { hasMetrics: true },
+    /^metrics are counted and cannot be seen: http\.ini needs a line listen=/,
   ],
   ['the one after it', { harakaVersion: '3.1.6' }, undefined],
   [
