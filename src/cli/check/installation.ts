@@ -20,7 +20,8 @@ export function findHaraka(relay: string): Haraka | undefined {
   ]
   for (const place of places) {
     const version = stringOf(packageOf(place)?.['version'])
-    if (version !== undefined) return { folder: place, version }
+    // Haraka itself looks from where it really is.
+    if (version !== undefined) return { folder: realpathSync(place), version }
   }
   return undefined
 }
