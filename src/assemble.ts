@@ -23,6 +23,8 @@ import { udpTo } from './dns/datagram.js'
 import { createPool } from './dns/pool.js'
 import type { Member } from './dns/pool.js'
 import { createProver } from './dns/probe.js'
+import { createSignatureReader } from './dns/signature.js'
+import type { ReadSignature } from './dns/signature.js'
 import { tcpTo, tlsTo } from './dns/stream.js'
 import { createStub } from './dns/stub.js'
 import type { CachedResolver, LookupObserver } from './lookup.js'
@@ -84,7 +86,7 @@ export function openMember(
   server: ResolverAddress,
   { isNetworkTrusted, caFile, probe }: Omit<ResolverSettings, 'servers' | 'timeoutMs'>,
   observe: LookupObserver,
-): Member & { readonly close: () => void } {
+): Member & { readonly readSignature: ReadSignature; readonly close: () => void } {
   const stream =
     server.tlsName === undefined ? tcpTo(server) : tlsTo(server, readCa('resolver', caFile))
   const ask = createAsk({
@@ -105,6 +107,7 @@ export function openMember(
       observe,
     }),
     prove: createProver(ask, probe, now),
+    readSignature: createSignatureReader(ask, probe.name),
     close: stream.close,
   }
 }

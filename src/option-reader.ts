@@ -47,6 +47,11 @@ export class OptionReader {
     return [...this.left].some((entry) => entry.section === section)
   }
 
+  /** Where an option stands, counted from 1. To be asked before it is taken. */
+  lineOf(section: string, key: string): number | undefined {
+    return this.find(section, key)[0]?.line
+  }
+
   integer(section: string, key: string, least: number, most: number, fallback: number): number {
     const entry = this.scalar(section, key)
     if (entry === undefined) return fallback
@@ -143,12 +148,16 @@ export class OptionReader {
   }
 
   private take(section: string, key: string): readonly IniEntry[] {
-    // [main] is Haraka's name for what stands before any section.
-    const taken = [...this.left].filter(
-      (entry) => entry.key === key && (entry.section === 'main' ? '' : entry.section) === section,
-    )
+    const taken = this.find(section, key)
     for (const entry of taken) this.left.delete(entry)
     return taken
+  }
+
+  private find(section: string, key: string): readonly IniEntry[] {
+    // [main] is Haraka's name for what stands before any section.
+    return [...this.left].filter(
+      (entry) => entry.key === key && (entry.section === 'main' ? '' : entry.section) === section,
+    )
   }
 }
 

@@ -53,6 +53,8 @@ export type ResolverSettings = {
 
 export type Settings = {
   readonly policy: Policy
+  /** Where it stands in dane.ini, counted from 1; undefined: nowhere, it is the default. */
+  readonly policyLine: number | undefined
   readonly insecureMx: InsecureMx
   readonly routes: RoutesPolicy
   /** The port of MX hosts: 25 outside laboratories. */
@@ -101,6 +103,7 @@ export function parseSettings(
 ): Settings {
   const reader = new OptionReader(text, source)
   const settings: Settings = {
+    policyLine: reader.lineOf('', 'policy'),
     policy: reader.oneOf('', 'policy', POLICIES, 'opportunistic'),
     insecureMx: reader.oneOf('', 'insecure_mx', INSECURE_MX, 'dane'),
     routes: reader.oneOf('', 'routes', ROUTES, 'dane'),

@@ -1,95 +1,105 @@
 /**
  * What did the person at the terminal ask for?
  *
- * Reads the arguments, puts the parts together, prints, and ends with a code: 0 all
- * went well, 1 some not, 2 bad usage, 3 could not be determined.
+ * Reads the arguments, each command's own and no others, runs the command, and ends
+ * with its code: 0 all went well, 1 some not, 2 bad usage, 3 could not be determined.
  */
 import { parseArgs } from 'node:util'
-import { assembleResolver } from '../assemble.js'
-import { readConfigFile, readRedisDefaults } from '../config-folder.js'
-import type { DomainName } from '../name.js'
-import { parseSettings } from '../settings.js'
-import type { Settings } from '../settings.js'
+import type { ParseArgsConfig } from 'node:util'
+import type { EnforcedPolicy } from '../policy.js'
+import { printable } from '../text.js'
 import { runCache } from './cache-command.js'
-import { isUsage, toDomains, USAGE, UsageError } from './usage.js'
-import { verifyDomain } from './verify.js'
-import type { Conclusion } from './verify.js'
+import { runCheck } from './check-command.js'
+import { runPolicy } from './policy-command.js'
+import { readSettings } from './relay-settings.js'
+import { isUsage, USAGE, UsageError } from './usage.js'
+import { runVerify } from './verify-command.js'
 
-const CODE: Readonly<Record<Conclusion, number>> = { verified: 0, failed: 1, undetermined: 3 }
-
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      resolver: { type: 'string', multiple: true, default: ['127.0.0.1:53'] },
-      policy: { type: 'string', default: 'opportunistic' },
-      port: { type: 'string', default: '25' },
-      timeout: { type: 'string', default: '5s' },
-      config: { type: 'string', default: 'config' },
-      all: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  if (values.help) {
+async function main(args: readonly string[]): Promise<number> {
+  const [command = '', ...rest] = args
+  if (args.includes('--help')) {
     console.log(USAGE)
     return 0
   }
-  const [command, ...rest] = positionals
-  if (command === 'verify') return runVerify(values, toDomains(rest))
-  if (command === 'cache') return runCache(readSettings(values.config), rest, values.all)
-  throw new UsageError('a command is needed')
-}
-
-function readSettings(folder: string): Settings {
-  const text = readConfigFile(folder, 'dane.ini')
-  if (text === '') throw new UsageError(`${folder} has no dane.ini: give Haraka's config folder`)
-  return parseSettings(text, 'dane.ini', readRedisDefaults(folder))
-}
-
-type VerifyValues = {
-  readonly resolver: readonly string[]
-  readonly policy: string
-  readonly port: string
-  readonly timeout: string
-}
-
-async function runVerify(values: VerifyValues, domains: readonly DomainName[]): Promise<number> {
-  if (values.policy !== 'opportunistic' && values.policy !== 'mandatory') {
-    throw new UsageError(`--policy ${values.policy}: expected opportunistic or mandatory`)
-  }
-  // The options are checked by the rules of dane.ini, so that both say the same.
-  const settings = parseSettings(
-    [
-      `port = ${values.port}`,
-      '[resolver]',
-      ...values.resolver.map((server) => `server[] = ${server}`),
-      `timeout = ${values.timeout}`,
-    ].join('\n'),
-    'command',
-  )
-  const resolver = assembleResolver(settings, () => undefined)
-  const { port, insecureMx } = settings
-  const { timeoutMs } = settings.resolver
-  let code = 0
-  for (const domain of domains) {
-    const steps = verifyDomain(resolver, domain, {
-      policy: values.policy,
-      insecureMx,
-      port,
-      timeoutMs,
-    })
-    let step = await steps.next()
-    while (!step.done) {
-      console.log(step.value)
-      step = await steps.next()
+  switch (command) {
+    case 'verify':
+      return verify(rest)
+    case 'check': {
+      const { values, positionals } = parse(rest, CONFIG)
+      if (positionals.length > 0) throw new UsageError('check takes no domain')
+      return runCheck(values.config ?? 'config')
     }
-    code = Math.max(code, CODE[step.value])
+    case 'policy': {
+      const { values, positionals } = parse(rest, CONFIG)
+      return runPolicy(values.config ?? 'config', positionals)
+    }
+    case 'cache': {
+      const all = { all: { type: 'boolean', default: false } } as const
+      const { values, positionals } = parse(rest, { ...CONFIG, ...all })
+      return runCache(readSettings(values.config ?? 'config'), positionals, values.all)
+    }
+    default:
+      throw new UsageError('a command is needed')
   }
-  resolver.close()
-  return code
 }
 
-main().then(
+function verify(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args, {
+    ...CONFIG,
+    resolver: { type: 'string', multiple: true },
+    policy: { type: 'string' },
+    port: { type: 'string' },
+    timeout: { type: 'string' },
+    file: { type: 'string' },
+    concurrency: { type: 'string' },
+    'no-connect': { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    debug: { type: 'boolean', default: false },
+  } as const)
+  // Where a person watches, or reads in the order of the arguments, one after the other.
+  const usual = values.file === undefined ? 1 : 50
+  return runVerify({
+    domains: positionals,
+    file: values.file,
+    config: values.config,
+    resolver: values.resolver,
+    policy: toPolicy(values.policy),
+    port: values.port,
+    timeout: values.timeout,
+    concurrency: toConcurrency(values.concurrency, usual),
+    isConnecting: !values['no-connect'],
+    isJson: values.json,
+    isDebug: values.debug,
+  })
+}
+
+function parse<const T extends NonNullable<ParseArgsConfig['options']>>(
+  args: readonly string[],
+  options: T,
+) {
+  return parseArgs({ args: [...args], allowPositionals: true, options })
+}
+
+function toPolicy(text: string | undefined): EnforcedPolicy | undefined {
+  if (text === undefined || text === 'opportunistic' || text === 'mandatory') return text
+  throw new UsageError(`--policy ${printable(text)}: expected opportunistic or mandatory`)
+}
+
+function toConcurrency(text: string | undefined, usual: number): number {
+  if (text === undefined) return usual
+  const number = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (number >= 1 && number <= 500) return number
+  throw new UsageError(`--concurrency ${printable(text)}: expected a whole number from 1 to 500`)
+}
+
+const CONFIG = { config: { type: 'string' } } as const
+
+// Whoever reads has gone, as `head` does: there is nobody left to tell.
+process.stdout.on('error', () => {
+  process.exit(1)
+})
+
+main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code
   },

@@ -1,9 +1,9 @@
 /**
  * What does a mail host show who knocks at its port?
  *
- * Opens a connection, says EHLO and STARTTLS, makes the handshake and leaves, with
- * the same reader of replies and the same handshake as deliveries have (session/).
- * Never sends an envelope. A value whatever happens, in `timeoutMs`.
+ * Opens a connection, says EHLO and STARTTLS, makes the handshake, says QUIT inside it
+ * and leaves, with the same reader of replies and the same handshake as deliveries have
+ * (session/). Never sends an envelope. A value whatever happens, in `timeoutMs`.
  *
  * Effects: one TCP connection, released before the promise settles.
  */
@@ -27,6 +27,8 @@ export type Probe =
       /** Our own address. */
       readonly local: string
     }
+  /** This machine has no way there, as one without IPv6 has none to IPv6 addresses. */
+  | { readonly kind: 'no-route'; readonly detail: string }
   | { readonly kind: 'refused'; readonly reason: SessionReason; readonly detail: string }
 
 export type ProbeOptions = {
@@ -45,6 +47,7 @@ export function probeHost(options: ProbeOptions): Promise<Probe> {
     const preamble = createPreamble()
     let isConnected = false
     let isTls = false
+    let shown: Probe | undefined
 
     const settle = (probe: Probe): void => {
       clearTimeout(timer)
@@ -52,7 +55,15 @@ export function probeHost(options: ProbeOptions): Promise<Probe> {
       socket.destroy()
       resolve(probe)
     }
+    const show = (probe: Probe): void => {
+      shown = probe
+    }
     const fail = (detail: string): void => {
+      // What happens after the handshake changes nothing about what was shown.
+      if (shown) {
+        settle(shown)
+        return
+      }
       const reason = isTls
         ? 'tls-handshake-failed'
         : isConnected
@@ -78,7 +89,7 @@ export function probeHost(options: ProbeOptions): Promise<Probe> {
         case 'handshake':
           isTls = true
           socket.removeListener('data', hear)
-          handshake(socket, options, settle, fail)
+          handshake(socket, options, show, fail)
       }
     }
     socket.on('connect', () => {
@@ -86,7 +97,9 @@ export function probeHost(options: ProbeOptions): Promise<Probe> {
     })
     socket.on('data', hear)
     socket.on('error', (error) => {
-      fail(errorText(error))
+      const isOurs = !isConnected && 'code' in error && NO_ROUTE.has(error.code)
+      if (isOurs) settle({ kind: 'no-route', detail: errorText(error) })
+      else fail(errorText(error))
     })
     socket.on('close', () => {
       fail('connection closed')
@@ -97,7 +110,7 @@ export function probeHost(options: ProbeOptions): Promise<Probe> {
 function handshake(
   socket: Socket,
   { serverName }: ProbeOptions,
-  settle: (probe: Probe) => void,
+  show: (probe: Probe) => void,
   fail: (detail: string) => void,
 ): void {
   const secure = connectTls({ ...handshakeOptions({}, serverName), socket })
@@ -105,12 +118,17 @@ function handshake(
     fail(errorText(error))
   })
   secure.on('secureConnect', () => {
-    settle({
+    show({
       kind: 'handshake',
       chain: peerChain(secure),
       protocol: secure.getProtocol() ?? 'unknown',
       cipher: secure.getCipher().name,
       local: socket.localAddress ?? 'unknown',
     })
+    secure.end('QUIT\r\n', () => {
+      fail('left')
+    })
   })
 }
+
+const NO_ROUTE: ReadonlySet<unknown> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'])

@@ -33,6 +33,9 @@ export type Soa = {
   readonly negativeTtl: number
 }
 
+/** Milliseconds since the epoch (RFC 4034 §3.1.5). */
+export type SignatureTimes = { readonly from: number; readonly until: number }
+
 export type Message = {
   readonly truncated: boolean
   readonly recursionAvailable: boolean
@@ -50,6 +53,8 @@ export type Message = {
    * class, and types that an RRSIG there covers: what is here is not absent.
    */
   readonly present: ReadonlySet<number>
+  /** Of the first RRSIG over a SOA in the answer section. For people: nothing is verified by it. */
+  readonly soaSignature: SignatureTimes | undefined
   readonly extendedErrors: readonly ExtendedError[]
 }
 
@@ -69,6 +74,7 @@ function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
   const soas: Soa[] = []
   const present = new Set<number>()
   let hasNs = false
+  let soaSignature: SignatureTimes | undefined
   let opt: FrameRecord | undefined
   for (const record of frame.records) {
     if (record.section === 'additional') {
@@ -85,6 +91,8 @@ function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
       const soa = readSoa(bytes, record)
       if (soa === undefined) return undefined
       soas.push(soa)
+    } else if (record.type === TYPE_RRSIG) {
+      soaSignature ??= readSoaSignature(bytes, record)
     } else if (ANSWER_TYPES.has(record.type)) {
       if (answers.length === MAX_ANSWERS) return undefined
       const data = decode(bytes, record)
@@ -104,6 +112,7 @@ function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
     soas,
     hasNs,
     present,
+    soaSignature,
     extendedErrors: edns.extendedErrors,
   }
 }
@@ -111,6 +120,16 @@ function fromFrame(bytes: Buffer, frame: Frame): Message | undefined {
 /** RFC 4034 §3.1.1: the first two octets; an RRSIG without them covers nothing. */
 function coveredType(bytes: Buffer, { dataStart, end }: FrameRecord): number {
   return end - dataStart >= 2 ? bytes.readUInt16BE(dataStart) : TYPE_RRSIG
+}
+
+/** RFC 4034 §3.1: expiration and inception stand eight octets behind the type covered; seconds, until 2106. */
+function readSoaSignature(bytes: Buffer, record: FrameRecord): SignatureTimes | undefined {
+  const { dataStart, end } = record
+  if (end - dataStart < 18 || coveredType(bytes, record) !== TYPE_SOA) return undefined
+  return {
+    from: bytes.readUInt32BE(dataStart + 12) * 1000,
+    until: bytes.readUInt32BE(dataStart + 8) * 1000,
+  }
 }
 
 /** RDATA of the types that matter, its shape checked to the last octet; undefined if broken. */

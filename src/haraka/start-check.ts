@@ -5,6 +5,7 @@
  * found here costs mail its delivery or its protection, and the operator has to know
  * before the first message does.
  */
+import { crashText } from '../haraka-releases.js'
 import type { Plugin } from './host.js'
 
 /** What Haraka knows after all plugins are loaded. */
@@ -30,13 +31,9 @@ export function warnings(
   ]
   const first = before(sendEmail)
   const routers = before(getMx)
+  const crash = crashText(harakaVersion)
   return [
-    ...(harakaVersion === CRASHES
-      ? [
-          `Haraka ${CRASHES} ends when a mail host breaks off a TLS handshake, with or without this plugin: ` +
-            'install 3.1.6 or later',
-        ]
-      : []),
+    ...(crash === undefined ? [] : [crash]),
     ...(isTlsEnabled
       ? []
       : ['outbound.ini has enable_tls=false: mail to domains with DANE will not be delivered']),
@@ -60,9 +57,6 @@ export function warnings(
       : []),
   ]
 }
-
-/** Haraka's issue 3553. */
-const CRASHES = '3.1.5'
 
 export function logWarnings(plugin: Plugin, surroundings: Surroundings): void {
   for (const warning of warnings(plugin.name, surroundings)) plugin.logwarn(warning)

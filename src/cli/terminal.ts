@@ -1,0 +1,23 @@
+/**
+ * May a stream be shown colors, and how is the one word painted?
+ *
+ * Only a terminal, only where NO_COLOR (https://no-color.org) is not set to anything,
+ * and not one that calls itself dumb. Pure.
+ */
+
+/** @param environment process.env */
+export function isColorful(
+  isTerminal: boolean | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return isTerminal === true && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'
+}
+
+export type Color = 'green' | 'yellow' | 'red'
+
+/** The text in a color, or as it is. */
+export function createPainter(isColorful: boolean): (text: string, color: Color) => string {
+  return (text, color) => (isColorful ? `\u001b[${CODE[color]}m${text}\u001b[39m` : text)
+}
+
+const CODE: Readonly<Record<Color, number>> = { green: 32, yellow: 33, red: 31 }
