@@ -56,7 +56,7 @@ async function soak(laboratory: Laboratory, messages: number): Promise<void> {
   const relay = await laboratory.startRelay(
     'dane',
     {
-      plugins: ['scale', 'dane'],
+      plugins: process.argv[3] === 'stock' ? ['scale'] : ['scale', 'dane'],
       ownPlugins: { scale: SCALE },
       files: {
         'outbound.ini': 'local_mx_ok=true\nconnect_timeout=5\ntemp_fail_intervals=none',
