@@ -155,5 +155,8 @@ function linesOf({ level, topic, text, todo }: Finding): readonly string[] {
   const paint = createPainter(isColorful(process.stdout.isTTY, process.env))
   const color = level === 'ok' ? 'green' : level === 'problem' ? 'red' : 'yellow'
   const word = paint(level.padEnd(8), color)
-  return [`${word} ${topic}: ${text}`, ...(todo === undefined ? [] : [`         do: ${todo}`])]
+  return [
+    `${word} ${topic}: ${printable(text, 600)}`,
+    ...(todo === undefined ? [] : [`         do: ${printable(todo, 600)}`]),
+  ]
 }

@@ -73,8 +73,11 @@ describe('Haraka 3.3.4, freshly installed', () => {
       'bin',
       'config',
       'dist',
+      'docs',
       'package.json',
     ])
+    const documents = readdirSync(path.join(installed, 'docs')).sort()
+    assert.deepEqual(documents, ['verify-json.md', 'verify.schema.json'])
     assert.deepEqual(readdirSync(path.join(installed, 'dist')).sort(), ['plugins', 'src'])
   })
 })

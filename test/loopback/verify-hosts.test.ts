@@ -377,3 +377,16 @@ test('no color but on a terminal, and not there with NO_COLOR', async () => {
   assert.match(plain.stdout, /^DANE SUCCESS for /m)
   assert.ok(!plain.stdout.includes(escape))
 })
+
+test('--file on a terminal: progress, then the table in colors', async () => {
+  const file = path.join(laboratory.folder, 'short-list')
+  await writeFile(file, [domainOf('good'), domainOf('wrong')].join('\n'))
+  const command = [COMMAND, 'verify', ...common, `--file=${file}`].join(' ')
+  const { stdout } = await runCommand(['-qec', command, '/dev/null'], {
+    program: 'script',
+    env: { TERM: 'xterm', NO_COLOR: '' },
+  })
+  assert.match(stdout, /\r1 domains done\r2 domains done\r/)
+  assert.ok(stdout.includes('\u001b[32mverified'), stdout)
+  assert.ok(stdout.includes('\u001b[31mfailed'), stdout)
+})

@@ -66,11 +66,12 @@ function causeText({ reason, at, detail }: Cause): string {
   return [...(at === undefined ? [] : [at]), reasonText(reason, detail)].join(': ')
 }
 
-/** What happens to a message now, as the end of a sentence. */
+/** What happens to a message now, as the end of a sentence; the details stand above it. */
 function fateText({ action, host, cause, exposure }: MailFate): string {
-  const why = cause ? `: ${causeText(cause)}` : ''
+  const inShort = (each: Cause): string => causeText({ ...each, detail: '' })
+  const why = cause ? `: ${inShort(cause)}` : ''
   const but = exposure
-    ? ` But whoever blocks better hosts gets it without DANE through ${causeText(exposure)}.`
+    ? ` But whoever blocks better hosts gets it without DANE through ${inShort(exposure)}.`
     : ''
   switch (action) {
     case 'verified':
