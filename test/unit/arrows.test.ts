@@ -43,6 +43,10 @@ const cases: readonly (readonly [string, string, boolean])[] = [
   ['src/dns/pool.ts', "export * from 'node:dgram'", false],
   ['src/dns/pool.ts', 'setTimeout(() => undefined, 1)', false],
   ['src/haraka/gate.ts', "export * from 'node:dns/promises'", false],
+  ['src/cli/report/text.ts', 'export const now = Date.now()', false],
+  ['src/cli/report/text.ts', "export * from '../../assemble.js'", false],
+  ['src/cli/report/text.ts', "export * from '../../reason.js'", true],
+  ['src/cli/knock.ts', "export * from '../haraka/gate.js'", false],
   ['src/assemble.ts', "export * from './dns/stub.js'", true],
   ['src/assemble.ts', "export * from './haraka/gate.js'", false],
 ]
