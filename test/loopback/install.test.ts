@@ -1,7 +1,7 @@
 /** A fresh Haraka from the registry with the packed plugin beside it, as an operator installs both. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -63,6 +63,22 @@ describe('Haraka 3.3.4, freshly installed', () => {
     assert.equal(digestOf(harakaPackage), pristine)
   })
 
+  test('haraka -h dane shows the README, after the line of its own section Install', async () => {
+    const haraka = path.join(folder, 'node_modules/haraka/bin/haraka')
+    const home = path.join(folder, 'help')
+    await runToEnd(process.execPath, [haraka, '-i', home])
+    symlinkSync(path.join(folder, 'node_modules'), path.join(home, 'node_modules'))
+    const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8')
+    const [line] = /^mkdir -p docs.*dane\.md$/m.exec(readme) ?? []
+    assert.ok(line)
+    const env = { PAGER: 'cat' }
+    const help = (): Promise<string> =>
+      runToEnd(process.execPath, [haraka, '-c', home, '-h', 'dane'], { env })
+    assert.match(await help(), /No documentation found for: dane/)
+    await runToEnd('sh', ['-c', line], { cwd: home })
+    assert.equal(await help(), readme)
+  })
+
   test('the package holds what it needs and nothing else', () => {
     const installed = path.join(folder, 'node_modules/haraka-plugin-dane')
     assert.deepEqual(readdirSync(installed).sort(), [
@@ -73,8 +89,10 @@ describe('Haraka 3.3.4, freshly installed', () => {
       'bin',
       'config',
       'dist',
+      'docs',
       'package.json',
     ])
+    assert.deepEqual(readdirSync(path.join(installed, 'docs')).sort(), ['metrics.md', 'reasons.md'])
     assert.deepEqual(readdirSync(path.join(installed, 'dist')).sort(), ['plugins', 'src'])
   })
 })
