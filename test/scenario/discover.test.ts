@@ -3,7 +3,7 @@ import path from 'node:path'
 import { describe, test } from 'node:test'
 import { ROOT } from '../../lab/root.js'
 import { readTable } from '../../lab/rows.js'
-import { discover, discoverRelay } from '../../src/discover/discover.js'
+import { discover, discoverRelay, redecide } from '../../src/discover/discover.js'
 import type { Lookup, RecordType, Security } from '../../src/lookup.js'
 import type { Discovery, EnforcedPolicy, HostPlan, InsecureMx } from '../../src/policy.js'
 import { phraseOf } from '../../src/reason.js'
@@ -57,6 +57,24 @@ test('address queries come before TLSA queries (RFC 7672 §2.2.2) [R7672-2.2.2-a
       )
     }
   }
+})
+
+test('a plan for opportunistic, decided anew for mandatory, is the plan for mandatory', async () => {
+  let plans = 0
+  for (const scenario of scenarios) {
+    for (const { insecureMx, isRelay } of scenario.wanted) {
+      if (isRelay) continue
+      const options = { insecureMx, port: 25 }
+      const found = (policy: EnforcedPolicy): Promise<Discovery> =>
+        discover(resolverOf(scenario), name('example.org'), { ...options, policy })
+      const [relaxed, strict] = [await found('opportunistic'), await found('mandatory')]
+      if (relaxed.kind !== 'plan') continue
+      plans++
+      const anew = redecide(relaxed, { ...options, policy: 'mandatory' })
+      assert.equal(discoveryText(anew), discoveryText(strict), scenario.title)
+    }
+  }
+  assert.ok(plans > 40, `${plans} plans`)
 })
 
 function order(type: string | undefined): number {
