@@ -92,7 +92,10 @@ describe('Haraka 3.3.4, freshly installed', () => {
       'docs',
       'package.json',
     ])
-    assert.deepEqual(readdirSync(path.join(installed, 'docs')), readdirSync(path.join(ROOT, 'docs')))
+    assert.deepEqual(
+      readdirSync(path.join(installed, 'docs')),
+      readdirSync(path.join(ROOT, 'docs')),
+    )
     assert.deepEqual(readdirSync(path.join(installed, 'dist')).sort(), ['plugins', 'src'])
   })
 })
