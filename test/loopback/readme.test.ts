@@ -7,7 +7,7 @@
  * domain, and Haraka in the release that the other tests have.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
@@ -62,10 +62,24 @@ function here(commands: string): string {
   const harakaPackage = readFileSync(path.join(ROOT, 'node_modules/haraka/package.json'), 'utf8')
   const [, version = 'missing'] = /"version": "([^"]+)"/.exec(harakaPackage) ?? []
   return commands
-    .replace('install haraka-plugin-dane', `install ${path.join(built, packed)}`)
+    .replace('npm install haraka-plugin-dane', `npm install ${path.join(built, packed)}`)
     .replace('install -g haraka', `install -g haraka@${version}`)
     .replaceAll(README_DOMAIN, DOMAIN)
     .replace('127.0.0.1:25', `127.0.0.1:${relayPort}`)
+}
+
+function log(): string {
+  return readFileSync(path.join(home, 'haraka.log'), 'utf8')
+}
+
+/** With its log in a file, which begins anew. */
+async function startRelay(command: string): Promise<void> {
+  await relay?.stop()
+  writeFileSync(path.join(home, 'haraka.log'), '')
+  const child = startChild('sh', ['-c', `exec ${command} > haraka.log 2>&1`], { cwd: home, env })
+  relay = child
+  const listening = `Listening on 127.0.0.1:${relayPort}`
+  await until('Haraka', () => log().includes(listening), { child, timeoutMs: 60_000 })
 }
 
 const startedAt = Date.now()
@@ -111,13 +125,7 @@ test('from an empty Haraka to the first verified message', async () => {
   assert.match(checked, /^ok {7}plugins: dane is listed and installed$/m)
   assert.doesNotMatch(checked, /^(problem|unknown)/m)
 
-  const program = `exec ${start} > haraka.log 2>&1`
-  relay = startChild('sh', ['-c', program], { cwd: home, env })
-  const log = (): string => readFileSync(path.join(home, 'haraka.log'), 'utf8')
-  await until('Haraka', () => log().includes(`Listening on 127.0.0.1:${relayPort}`), {
-    child: relay,
-    timeoutMs: 60_000,
-  })
+  await startRelay(start)
 
   assert.match(await run(verify, home), new RegExp(`^DANE SUCCESS for ${DOMAIN}$`, 'm'))
   await run(send, home)
@@ -128,5 +136,23 @@ test('from an empty Haraka to the first verified message', async () => {
   assert.match(await run(`${grep} haraka.log`, home), new RegExp(` for ${DOMAIN} `))
   assert.deepEqual(delivered(), [`friend@${DOMAIN}`])
 
+  // docs/install.md installs the same way, and takes it out again.
+  const guide = pageText('docs/install.md')
+  assert.ok(blocksOf(sectionOf(guide, '4. The plugin'), 'sh').includes(install))
+  const [takeOut = '', uninstall = ''] = blocksOf(sectionOf(guide, 'Remove'), 'sh')
+  await run(takeOut.replace(/^npx haraka-dane cache purge.*only with \[redis\]$/m, ''), home)
+  await startRelay(start)
+  assert.doesNotMatch(log(), /\[dane\]/)
+  await run(uninstall, home)
+  assert.ok(!existsSync(path.join(home, 'node_modules/haraka-plugin-dane')))
+
   console.log([...times, `${seconds(startedAt)}  in all, the laboratory included`].join('\n'))
+})
+
+test('Unbound understands what docs/install.md has it do', async () => {
+  const [config = ''] = blocksOf(pageText('docs/install.md'), '')
+  assert.match(config, /^server:/)
+  const file = path.join(folder, 'relay.conf')
+  writeFileSync(file, config)
+  assert.match(await runToEnd('unbound-checkconf', [file]), /no errors/)
 })
