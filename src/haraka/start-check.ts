@@ -24,7 +24,15 @@ export type Surroundings = {
 
 export function warnings(
   name: string,
-  { sendEmail, getMx, isTlsEnabled, harakaVersion, isPkixForced, hasMetrics, hasHttp }: Surroundings,
+  {
+    sendEmail,
+    getMx,
+    isTlsEnabled,
+    harakaVersion,
+    isPkixForced,
+    hasMetrics,
+    hasHttp,
+  }: Surroundings,
 ): readonly string[] {
   const before = (plugins: readonly string[]): readonly string[] => [
     ...new Set(plugins.slice(0, Math.max(plugins.indexOf(name), 0))),

@@ -69,8 +69,8 @@ describe('Haraka 3.3.4, freshly installed', () => {
     await runToEnd(process.execPath, [haraka, '-i', home])
     symlinkSync(path.join(folder, 'node_modules'), path.join(home, 'node_modules'))
     const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8')
-    const install = readFileSync(path.join(ROOT, 'docs/install.md'), 'utf8')
-    const [line] = /^mkdir -p docs.*dane\.md$/m.exec(install) ?? []
+    const guide = readFileSync(path.join(ROOT, 'docs/install.md'), 'utf8')
+    const [line] = /^mkdir -p docs.*dane\.md$/m.exec(guide) ?? []
     assert.ok(line)
     const env = { PAGER: 'cat' }
     const help = (): Promise<string> =>
