@@ -31,6 +31,7 @@ const PROGRAMS = {
   'redis-server': 'redis-server',
   faketime: 'faketime',
   openssl: 'openssl',
+  curl: 'curl',
 }
 
 installNpmPackages()
@@ -97,7 +98,16 @@ function build() {
 function installPackedPlugin() {
   const relay = 'build/relay'
   const stamp = path.join(relay, '.packed-from')
-  const digest = digestOf(['package.json', 'package-lock.json', 'bin', 'config', 'plugins', 'src'])
+  const digest = digestOf([
+    'package.json',
+    'package-lock.json',
+    'README.md',
+    'bin',
+    'config',
+    'docs',
+    'plugins',
+    'src',
+  ])
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
   say('packing the plugin and installing the package')
   rmSync(relay, { recursive: true, force: true })

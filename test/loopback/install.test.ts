@@ -63,7 +63,7 @@ describe('Haraka 3.3.4, freshly installed', () => {
     assert.equal(digestOf(harakaPackage), pristine)
   })
 
-  test('haraka -h dane shows the README, after the line of its own section Install', async () => {
+  test('haraka -h dane shows the README, after the line that docs/install.md gives', async () => {
     const haraka = path.join(folder, 'node_modules/haraka/bin/haraka')
     const home = path.join(folder, 'help')
     await runToEnd(process.execPath, [haraka, '-i', home])

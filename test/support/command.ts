@@ -21,10 +21,11 @@ export function runCommand(
     input,
     env = {},
     program = COMMAND,
-  }: { input?: string; env?: Record<string, string>; program?: string } = {},
+    cwd = process.cwd(),
+  }: { input?: string; env?: Record<string, string>; program?: string; cwd?: string } = {},
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { ...process.env, ...env } })
+    const child = spawn(program, args, { cwd, env: { ...process.env, ...env } })
     const out: string[] = []
     const err: string[] = []
     child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text))
