@@ -33,6 +33,8 @@ export type HarakaOptions = {
   /** The folder of another Haraka package, and of the plugin's installation. */
   readonly harakaPackage?: string
   readonly nodeModules?: string
+  /** Its log goes to `log` in its folder, not to this process's memory. */
+  readonly isLogInFile?: boolean
   /** Do not wait until it listens: it is expected to refuse to start. */
   readonly mayFail?: boolean
 }
@@ -66,6 +68,7 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
   await runToEnd(process.execPath, [program, '-i', folder])
   await writeConfig(options, port)
   const child = startChild(process.execPath, [program, '-c', folder], {
+    outputFile: options.isLogInFile ? path.join(folder, 'log') : undefined,
     env: {
       NODE_OPTIONS: `--require=${path.join(ROOT, 'lab/world.cjs')}`,
       LAB_RESOLVER: `127.0.0.1:${unboundPort}`,

@@ -9,6 +9,7 @@
  * Promises: it defers a message at most once, and never after Haraka has settled it
  * in some other way.
  */
+import type { ConnectionOptions } from 'node:tls'
 import { types } from 'node:util'
 import { rediscoverTlsa } from '../discover/discover.js'
 import type { EnforcedPolicy, HostPolicy, Policy } from '../policy.js'
@@ -37,6 +38,8 @@ export type Environment = {
   readonly toMx: (fields: unknown) => Mx
   /** Haraka's constants. */
   readonly codes: { readonly ok: number; readonly deny: number; readonly denysoft: number }
+  /** Options of a handshake with the secure context that they describe, where it may be shared. */
+  readonly withContext: (options: ConnectionOptions) => ConnectionOptions
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }

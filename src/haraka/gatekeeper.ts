@@ -6,7 +6,7 @@
  * is refused, the log lines, the reason that is kept.
  */
 import type { Verdict } from '../verdict.js'
-import { verify, verifyNothing } from '../verify/verify.js'
+import { verify, verifyLeaf, verifyNothing } from '../verify/verify.js'
 import type { Attempt, Environment } from './attempt.js'
 import type { Gate } from './delivery.js'
 import { openGate } from './gate.js'
@@ -35,6 +35,8 @@ export function keepGate(
   const domain = route.security === 'secure' ? route.nextHop : undefined
   return openGate(socket, {
     tlsaBase: policy.tlsaBase,
+    withContext: env.withContext,
+    judgeLeaf: (leaf) => (policy.kind === 'authenticate' ? verifyLeaf(policy, leaf) : undefined),
     judge: (chain): Verdict => (chain ? verify(policy, chain, env.now()) : verifyNothing()),
     judgeAgain: async (chain, first): Promise<Verdict> => {
       const fresh = await attempt.lookAgain(gate)
