@@ -20,6 +20,7 @@ const v8 = require('node:v8')
 const vm = require('node:vm')
 
 exports.register = function () {
+  // eslint-disable-next-line @typescript-eslint/no-this-alias -- as Haraka has it
   const plugin = this
   const ends = { delivered: 0, deferred: 0, bounced: 0 }
   const happened = new EventEmitter()
@@ -58,9 +59,23 @@ exports.register = function () {
     return { ...ends, seconds: (endedAt - startedAt) / 1000, cpuSeconds: (user + system) / 1e6 }
   }
 
+  plugin.note_start = (next, hmail) => {
+    hmail.startedAt = performance.now()
+    next()
+  }
+
+  /** The time of a plan begins where the hooks of other plugins have ended. */
+  function stampBeforeDane({ registered_hooks }) {
+    const hooks = registered_hooks.get_mx
+    if (hooks.some(({ method }) => method === 'note_start')) return
+    const at = hooks.findIndex(({ plugin: name }) => name === 'dane')
+    hooks.splice(at, 0, { ...hooks[at], plugin: plugin.name, method: 'note_start' })
+  }
+
   /** From the hook get_mx to the list of hosts that Haraka is given, one domain after the other. */
-  async function plan({ domains, atOnce = 1 }) {
+  async function plan({ domains, atOnce = 1, isTimed = false }) {
     const plugins = plugin.haraka_require('plugins')
+    if (isTimed) stampBeforeDane(plugins)
     const HMailItem = plugin.haraka_require('outbound/hmail')
     const { cfg } = plugin.haraka_require('outbound/config')
     const rcpt_to = []
@@ -72,7 +87,7 @@ exports.register = function () {
       new Promise((resolve) => {
         const hmail = Object.create(HMailItem.prototype)
         const done = (isPlan) => {
-          microseconds[index] = (performance.now() - startedAt) * 1000
+          microseconds[index] = (performance.now() - hmail.startedAt) * 1000
           if (!isPlan) refused += 1
           resolve()
         }
@@ -84,7 +99,7 @@ exports.register = function () {
           temp_fail: () => done(false),
           bounce: () => done(false),
         })
-        const startedAt = performance.now()
+        hmail.startedAt = performance.now()
         plugins.run_hooks('get_mx', hmail, domains[index])
       })
     const take = async () => {
@@ -128,7 +143,7 @@ exports.register = function () {
     return {}
   }
 
-  const who = () => ({ pid: process.pid, isWorker: cluster.isWorker })
+  const who = () => ({ pid: process.pid, isWorker: cluster.isWorker ? 1 : 0 })
   const verbs = { deliver, plan, memory, startProfile, stopProfile, who }
 
   const server = net.createServer((socket) => {

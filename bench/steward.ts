@@ -36,6 +36,8 @@ export type Relay = {
   readonly deliver: (domains: readonly string[]) => Promise<Delivery>
   /** What the hook get_mx takes, one domain after the other or some at once. */
   readonly plan: (domains: readonly string[], atOnce?: number) => Promise<Planning>
+  /** The same one after the other, without the time of other plugins' hooks. */
+  readonly timedPlan: (domains: readonly string[]) => Promise<Planning>
   /** Resident bytes after garbage collection. */
   readonly residentBytes: () => Promise<number>
   /** Has dane.ini read anew: the process forgets all that it knew. */
@@ -54,8 +56,8 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
     const found = readdirSync(folder).flatMap((name) => /^steward-(\d+)$/.exec(name)?.[1] ?? [])
     workers.length = 0
     for (const pid of found.map(Number)) {
-      const { isWorker } = await ask<{ isWorker: boolean }>(folder, pid, 'who')
-      if (isWorker || nodes === 0) workers.push(pid)
+      const { isWorker } = await ask(folder, pid, 'who', hasNumbers('isWorker'))
+      if (isWorker === 1 || nodes === 0) workers.push(pid)
     }
     return workers.length === Math.max(1, nodes)
   })
@@ -75,7 +77,7 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
       for (const { pid, share } of shares) for (const domain of share) enqueue(folder, pid, domain)
       const deliveries = await Promise.all(
         shares.map(({ pid, share }) =>
-          ask<Delivery>(folder, pid, 'deliver', { messages: share.length }),
+          ask(folder, pid, 'deliver', isDelivery, { messages: share.length }),
         ),
       )
       const sum = (pick: (each: Delivery) => number): number =>
@@ -88,9 +90,10 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
         cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
       }
     },
-    plan: (domains, atOnce = 1) => ask<Planning>(folder, first, 'plan', { domains, atOnce }),
+    plan: (domains, atOnce = 1) => ask(folder, first, 'plan', isPlanning, { domains, atOnce }),
+    timedPlan: (domains) => ask(folder, first, 'plan', isPlanning, { domains, isTimed: true }),
     async residentBytes() {
-      return (await ask<{ rss: number }>(folder, first, 'memory')).rss
+      return (await ask(folder, first, 'memory', hasNumbers('rss'))).rss
     },
     async forget() {
       const file = path.join(folder, 'config/dane.ini')
@@ -101,11 +104,11 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
       await until('the reload', () => count('dane.ini reloaded') >= before + workers.length)
     },
     async profiled(file, work) {
-      await ask(folder, first, 'startProfile')
+      await ask(folder, first, 'startProfile', isAnything)
       try {
         return await work()
       } finally {
-        await ask(folder, first, 'stopProfile', { file })
+        await ask(folder, first, 'stopProfile', isAnything, { file })
       }
     },
   }
@@ -160,16 +163,48 @@ export function messageTo(domain: string): string {
   return `${lines.join('\r\n')}\r\n`
 }
 
-function ask<T>(folder: string, pid: number, verb: string, more: object = {}): Promise<T> {
+/** One request to the steward of one process; rejects for a reply that is not as expected. */
+function ask<T>(
+  folder: string,
+  pid: number,
+  verb: string,
+  isExpected: (result: unknown) => result is T,
+  more: object = {},
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const socket = connect(path.join(folder, `steward-${pid}`))
     socket.once('error', reject)
     socket.write(`${JSON.stringify({ verb, ...more })}\n`)
     createInterface({ input: socket }).once('line', (line) => {
       socket.destroy()
-      const reply: { result?: T; error?: string } = JSON.parse(line)
-      if (reply.result === undefined) reject(new Error(`${verb}: ${reply.error ?? line}`))
-      else resolve(reply.result)
+      const reply: unknown = JSON.parse(line)
+      const result = fieldOf(reply, 'result')
+      if (isExpected(result)) resolve(result)
+      else reject(new Error(`${verb}: ${line}`))
     })
   })
+}
+
+function fieldOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
+}
+
+function hasNumbers<K extends string>(...keys: readonly K[]) {
+  return (value: unknown): value is Record<K, number> =>
+    keys.every((key) => typeof fieldOf(value, key) === 'number')
+}
+
+const isDelivery = hasNumbers('delivered', 'deferred', 'bounced', 'seconds', 'cpuSeconds')
+
+function isPlanning(value: unknown): value is Planning {
+  const times: unknown = fieldOf(value, 'microseconds')
+  return (
+    hasNumbers('refused', 'cpuSeconds')(value) &&
+    Array.isArray(times) &&
+    times.every((each) => typeof each === 'number')
+  )
+}
+
+function isAnything(value: unknown): value is unknown {
+  return value !== undefined
 }

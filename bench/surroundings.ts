@@ -44,6 +44,6 @@ export function surroundingsText({ date, machine, load, versions }: Surroundings
 }
 
 function packageVersion(file: string): string {
-  const text: { version?: unknown } = JSON.parse(readFileSync(path.join(ROOT, file), 'utf8'))
-  return typeof text.version === 'string' ? text.version : 'unknown'
+  const text = readFileSync(path.join(ROOT, file), 'utf8')
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
 }

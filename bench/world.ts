@@ -26,6 +26,8 @@ export type World = {
   /** The host that takes all the mail. */
   readonly sink: MxHost
   readonly resolverPort: number
+  /** For another resolver like it. */
+  readonly resolverLines: readonly string[]
   readonly startRelay: (setup: RelaySetup) => Promise<Relay>
   readonly stop: () => Promise<void>
 }
@@ -48,20 +50,21 @@ export async function startWorld(destinations: number): Promise<World> {
   })
   const sink = laboratory.hosts.get(`mx-${SINK}.${PLACE.signed}`)
   if (sink === undefined) throw new Error('the host of the bench is missing')
-  const more = [
+  const resolverLines = [
     // What was asked for once stays known until the end.
     'cache-min-ttl: 86400',
     'cache-max-negative-ttl: 86400',
     'msg-cache-size: 256m',
     'rrset-cache-size: 256m',
   ]
-  const { port: resolverPort } = await laboratory.names.startResolver({ more })
+  const { port: resolverPort } = await laboratory.names.startResolver({ more: resolverLines })
   return {
     laboratory,
     domains: labels.map((label) => `${label}.${PLACE.signed}`),
     other: `${SINK}.${PLACE.signed}`,
     sink,
     resolverPort,
+    resolverLines,
     async startRelay(setup) {
       const isPlain = setup.daneIni === undefined
       const relay = await laboratory.startRelay(

@@ -171,7 +171,11 @@ function factsOf(
     [
       domain,
       'MX',
-      { kind: 'found', records: [{ type: 'MX', preference: 10, exchange: host }], ...about(domain) },
+      {
+        kind: 'found',
+        records: [{ type: 'MX', preference: 10, exchange: host }],
+        ...about(domain),
+      },
     ],
     [host, 'A', { kind: 'found', records: [{ type: 'A', address }], ...about(host) }],
     [host, 'AAAA', { kind: 'absent', reason: 'nodata', ...about(host) }],
@@ -194,7 +198,12 @@ async function measureWorkers({ world, size, note }: Bench): Promise<
   try {
     for (const workers of [1, 2, 3, 4]) {
       const relay = await world.startRelay({
-        daneIni: ['[cache]', 'entries = 100000', '[redis]', `url = redis://127.0.0.1:${redis.port}`],
+        daneIni: [
+          '[cache]',
+          'entries = 100000',
+          '[redis]',
+          `url = redis://127.0.0.1:${redis.port}`,
+        ],
         workers,
       })
       const runs = []
@@ -209,7 +218,9 @@ async function measureWorkers({ world, size, note }: Bench): Promise<
       results.push({
         workers,
         perSecond: spreadOf(runs.map(({ seconds }) => domains.length / seconds)),
-        cpuMilliseconds: spreadOf(runs.map(({ cpuSeconds }) => (cpuSeconds * 1000) / domains.length)),
+        cpuMilliseconds: spreadOf(
+          runs.map(({ cpuSeconds }) => (cpuSeconds * 1000) / domains.length),
+        ),
       })
     }
   } finally {

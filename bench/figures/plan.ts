@@ -8,6 +8,7 @@
  * line included.
  */
 import assert from 'node:assert/strict'
+import path from 'node:path'
 import { startRedis } from '../../lab/redis.js'
 import type { Bench, Figure } from '../figure.js'
 import { quantileOf, tableText } from '../statistics.js'
@@ -30,7 +31,11 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
   const dnsTap = await startDnsTap(world.resolverPort, DELAY_MS, isOfMessages)
   const redisTap = await startRedisTap(redis.port, DELAY_MS, isFact)
   const cache = ['[cache]', 'entries = 100000']
-  const use = (port: number): readonly string[] => ['[redis]', `url = redis://127.0.0.1:${port}`, 'timeout = 1s']
+  const use = (port: number): readonly string[] => [
+    '[redis]',
+    `url = redis://127.0.0.1:${port}`,
+    'timeout = 1s',
+  ]
   const domains = world.domains.slice(0, size.samples)
   const alone = await world.startRelay({ daneIni: cache })
   const sharing = await world.startRelay({ daneIni: [...cache, ...use(redis.port)] })
@@ -38,7 +43,7 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
   const tappedRedis = await world.startRelay({ daneIni: [...cache, ...use(redisTap.port)] })
   try {
     // Everything is compiled, the resolver and Redis know it all.
-    for (const relay of [alone, sharing]) for (let i = 0; i < 3; i++) await planned(relay, domains, 50)
+    for (const relay of [alone, sharing]) for (let i = 0; i < 3; i++) await planned(relay, domains)
     const runs: Record<string, Times[]> = { cold: [], 'in process': [], 'from Redis': [] }
     for (let pair = 0; pair < size.pairs; pair++) {
       await alone.forget()
@@ -49,6 +54,11 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
       await sharing.plan([world.other])
       runs['from Redis']?.push(await planned(sharing, domains))
       bench.note(`plan: ${pair + 1} of ${size.pairs}`)
+    }
+    if (bench.profiles !== undefined) {
+      const file = path.join(bench.profiles, 'plan-in-process.cpuprofile')
+      const often = Array.from({ length: 20_000 }, (_, i) => domains[i % domains.length] ?? '')
+      await alone.profiled(file, () => planned(alone, often))
     }
     const counts = {
       cold: await countOne(tapped, dnsTap, world.other, domains),
@@ -67,10 +77,11 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
 /** Not the probe of the resolver. */
 export const isOfMessages = (question: string): boolean => question.endsWith('.signed.example')
 /** Not the look at the epoch, and not what a connection begins with. */
-export const isFact = (command: string): boolean => /1:(claim:)?(MX|A|AAAA|CNAME|TLSA):/.test(command)
+export const isFact = (command: string): boolean =>
+  /1:(claim:)?(MX|A|AAAA|CNAME|TLSA):/.test(command)
 
-async function planned(relay: Relay, domains: readonly string[], atOnce = 1): Promise<Times> {
-  const { microseconds, refused, cpuSeconds } = await relay.plan(domains, atOnce)
+async function planned(relay: Relay, domains: readonly string[]): Promise<Times> {
+  const { microseconds, refused, cpuSeconds } = await relay.timedPlan(domains)
   assert.equal(refused, 0)
   return {
     medianMicroseconds: quantileOf(microseconds, 0.5),
