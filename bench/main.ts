@@ -83,6 +83,7 @@ function count(text: string | undefined): number | undefined {
   return number
 }
 
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(1))
 main()
   .catch((error: unknown) => {
     console.error(error)

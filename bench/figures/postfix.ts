@@ -154,9 +154,10 @@ function masterCf(smtpd: number): string {
     ['postlog', 'unix-dgram', 'n', 'postlogd'],
   ] as const
   const single = new Set(['pickup', 'qmgr', 'tlsmgr', 'anvil', 'postlog'])
+  const unlimited = new Set(['cleanup', 'bounce', 'defer', 'trace', 'flush'])
   return rows
     .map(([name, type, isPrivate, program]) => {
-      const most = single.has(name) ? '1' : name === 'bounce' || name === 'trace' ? '0' : '-'
+      const most = single.has(name) ? '1' : unlimited.has(name) ? '0' : '-'
       return `${name} ${type} ${isPrivate} - n - ${most} ${program}\n`
     })
     .join('')
