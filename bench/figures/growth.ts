@@ -128,7 +128,7 @@ async function fillRedis(port: number, smtpPort: number, destinations: number): 
   let replies = 0
   let settle = (): void => undefined
   socket.on('data', (chunk) => {
-    replies += chunk.toString('latin1').split('\r\n').length - 1
+    replies += chunk.toString('latin1').split('\n').length - 1
     settle()
   })
   for (let index = 0; index < destinations; index++) {
