@@ -56,8 +56,9 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
     const found = readdirSync(folder).flatMap((name) => /^steward-(\d+)$/.exec(name)?.[1] ?? [])
     workers.length = 0
     for (const pid of found.map(Number)) {
-      const { isWorker } = await ask(folder, pid, 'who', hasNumbers('isWorker'))
-      if (isWorker === 1 || nodes === 0) workers.push(pid)
+      // Its socket is there a moment before it listens.
+      const who = await ask(folder, pid, 'who', hasNumbers('isWorker')).catch(() => undefined)
+      if (who && (who.isWorker === 1 || nodes === 0)) workers.push(pid)
     }
     return workers.length === Math.max(1, nodes)
   })
@@ -175,7 +176,9 @@ function ask<T>(
     const socket = connect(path.join(folder, `steward-${pid}`))
     socket.once('error', reject)
     socket.write(`${JSON.stringify({ verb, ...more })}\n`)
-    createInterface({ input: socket }).once('line', (line) => {
+    const lines = createInterface({ input: socket })
+    lines.once('error', reject)
+    lines.once('line', (line) => {
       socket.destroy()
       const reply: unknown = JSON.parse(line)
       const result = fieldOf(reply, 'result')
