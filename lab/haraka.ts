@@ -84,7 +84,7 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
       () => undefined,
     )
   } else {
-    await until('Haraka', () => isListening(log()), { child })
+    await until('Haraka', () => isListening(log()), { child, timeoutMs: 60_000 })
   }
   const transport = createTransport({ host: '127.0.0.1', port, ignoreTLS: true, pool: true })
   return {

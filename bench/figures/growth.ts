@@ -33,8 +33,9 @@ const PREFIX = 'dane:'
 export async function measureGrowth(bench: Bench): Promise<Figure> {
   const rows: Row[] = []
   for (const destinations of bench.size.destinations) {
-    rows.push(await grow(bench, destinations))
-    bench.note(`growth: ${destinations} destinations`)
+    const row = await grow(bench, destinations)
+    rows.push(row)
+    bench.note(`growth: ${destinations} destinations, ${megabytes(row.overEmptyBytes)} MB`)
   }
   const workers = await measureWorkers(bench)
   return {
