@@ -57,12 +57,18 @@ export async function startPostfix(world: World): Promise<Postfix | undefined> {
   writeFileSync(path.join(home, 'resolv.conf'), `nameserver ${RESOLVER}\noptions trust-ad edns0\n`)
   writeFileSync(path.join(config, 'main.cf'), mainCf(queue, data, logFile, world))
   writeFileSync(path.join(config, 'master.cf'), masterCf(smtpd))
-  const child = startChild('unshare', [
-    ...['-m', 'sh', '-c'],
-    `mount --bind ${home}/resolv.conf /etc/resolv.conf && exec postfix -c ${config} start-fg`,
-  ])
+  const script = `mount --bind ${home}/resolv.conf /etc/resolv.conf && exec postfix -c ${config} start-fg`
+  // In a file: its daemons would hold a pipe open after its end.
+  const outputFile = path.join(home, 'output')
+  const child = startChild('unshare', ['-m', 'sh', '-c', script], { outputFile })
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
   await until('Postfix', () => log().includes('daemon started'), { child })
+  // Not the child, which only waits for it.
+  const master = Number(readFileSync(path.join(queue, 'pid/master.pid'), 'latin1'))
+  const end = (): void => {
+    if (child.isRunning()) process.kill(master, 'SIGTERM')
+  }
+  process.on('exit', end)
   const transport = createTransport({ host: '127.0.0.1', port: smtpd, ignoreTLS: true, pool: true })
   const times = (text: string): number => log().split(text).length - 1
 
@@ -97,7 +103,9 @@ export async function startPostfix(world: World): Promise<Postfix | undefined> {
     verified: () => times('Verified TLS connection established'),
     async stop() {
       transport.close()
-      await child.stop()
+      end()
+      await child.exited
+      process.off('exit', end)
       await resolver.child.stop()
     },
   }
