@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
 export type Child = {
@@ -19,7 +20,12 @@ export type Child = {
   readonly exited: Promise<number | null>
 }
 
-export type ChildOptions = { readonly cwd?: string; readonly env?: Record<string, string> }
+export type ChildOptions = {
+  readonly cwd?: string
+  readonly env?: Record<string, string>
+  /** Takes the output in place of this process's memory. */
+  readonly outputFile?: string | undefined
+}
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
@@ -29,18 +35,20 @@ process.on('exit', () => {
 export function startChild(
   program: string,
   args: readonly string[],
-  { cwd, env = {} }: ChildOptions = {},
+  { cwd, env = {}, outputFile }: ChildOptions = {},
 ): Child {
   const sbin = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+  const output = outputFile === undefined ? 'pipe' : openSync(outputFile, 'a')
   const child = spawn(program, args, {
     cwd,
     env: { ...process.env, PATH: sbin, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output, output],
   })
+  if (typeof output === 'number') closeSync(output)
   running.add(child)
   const chunks: string[] = []
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
   const exited = new Promise<number | null>((resolve) => {
     child.on('error', (error) => {
       chunks.push(String(error))
@@ -54,7 +62,8 @@ export function startChild(
   })
   return {
     pid: child.pid ?? 0,
-    output: () => chunks.join(''),
+    output: () =>
+      (outputFile === undefined ? '' : readFileSync(outputFile, 'utf8')) + chunks.join(''),
     isRunning: () => running.has(child),
     signal: (name) => child.kill(name),
     exited,

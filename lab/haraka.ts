@@ -36,6 +36,8 @@ export type HarakaOptions = {
   /** The folder of another Haraka package, and of the plugin's installation. */
   readonly harakaPackage?: string
   readonly nodeModules?: string
+  /** Its log goes to `log` in its folder, not to this process's memory. */
+  readonly isLogInFile?: boolean
   /** Do not wait until it listens: it is expected to refuse to start. */
   readonly mayFail?: boolean
 }
@@ -79,6 +81,7 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
   await writeConfig(options, port)
   const start = (): Child =>
     startChild(process.execPath, [program, '-c', folder], {
+      outputFile: options.isLogInFile ? path.join(folder, 'log') : undefined,
       env: {
         NODE_OPTIONS: `--require=${path.join(ROOT, 'lab/world.cjs')}`,
         LAB_RESOLVER: `127.0.0.1:${unboundPort}`,
@@ -86,7 +89,7 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
       },
     })
   const listening = (child: Child): Promise<void> =>
-    until('Haraka', () => isListening(child.output().split('\n')), { child })
+    until('Haraka', () => isListening(child.output().split('\n')), { child, timeoutMs: 60_000 })
   let child = start()
   const ended: string[] = []
   const log = (id?: string): readonly string[] => {

@@ -8,7 +8,7 @@
 import { createServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import type { SecureContextOptions } from 'node:tls'
+import type { SecureContext, SecureContextOptions } from 'node:tls'
 import type { Minted } from './certificates.js'
 
 export type Misbehavior =
@@ -78,6 +78,8 @@ export type MxHost = {
   /** Changes what the host presents from the next connection on. */
   present: (chain: ServerChain) => void
   misbehave: (misbehavior: Misbehavior | undefined) => void
+  /** Forgets the sessions so far. */
+  readonly forget: () => void
   readonly stop: () => Promise<void>
 }
 
@@ -121,6 +123,9 @@ export async function startMxHost(options: MxHostOptions): Promise<MxHost> {
     misbehave: (next) => {
       misbehavior = next
     },
+    forget: () => {
+      sessions.length = 0
+    },
     stop: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -132,8 +137,8 @@ export async function startMxHost(options: MxHostOptions): Promise<MxHost> {
 }
 
 type Contexts = {
-  readonly fallback: SecureContextOptions
-  readonly byName: ReadonlyMap<string, SecureContextOptions>
+  readonly fallback: SecureContext
+  readonly byName: ReadonlyMap<string, SecureContext>
 }
 
 function contextFor(
@@ -145,13 +150,21 @@ function contextFor(
   const byName = new Map(
     [...chainsByName].map(([name, other]) => [name, toContext(other)] as const),
   )
-  const fallback = toContext(chain)
-  if (misbehavior !== 'tls-1.1') return { fallback, byName }
+  if (misbehavior !== 'tls-1.1') return { fallback: toContext(chain), byName }
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const
-  return { fallback: { ...fallback, ...old }, byName }
+  return { fallback: createSecureContext({ ...toOptions(chain), ...old }), byName }
 }
 
-function toContext({ leaf, others = [] }: ServerChain): SecureContextOptions {
+/** Made once for each chain: it costs as much as a handshake. */
+function toContext(chain: ServerChain): SecureContext {
+  const known = contexts.get(chain) ?? createSecureContext(toOptions(chain))
+  contexts.set(chain, known)
+  return known
+}
+
+const contexts = new WeakMap<ServerChain, SecureContext>()
+
+function toOptions({ leaf, others = [] }: ServerChain): SecureContextOptions {
   return { key: leaf.keyPem, cert: [leaf, ...others].map(({ pem }) => pem).join('\n') }
 }
 
@@ -297,10 +310,10 @@ function serve(
     const { fallback, byName } = contexts()
     const secure = new TLSSocket(plain, {
       isServer: true,
-      ...fallback,
+      secureContext: fallback,
       SNICallback: (name, done) => {
         session.serverName = name
-        done(null, createSecureContext(byName.get(name) ?? fallback))
+        done(null, byName.get(name) ?? fallback)
       },
     })
     secure.on('error', () => undefined)

@@ -19,7 +19,7 @@ import type { RedisStore } from './cache/redis-store.js'
 import { NO_SHARED_STORE } from './cache/shared-store.js'
 import { createClock } from './clock.js'
 import { createAsk } from './dns/ask.js'
-import { udpTo } from './dns/datagram.js'
+import { sharedUdpTo, udpTo } from './dns/datagram.js'
 import { createPool } from './dns/pool.js'
 import type { Member } from './dns/pool.js'
 import { createProver } from './dns/probe.js'
@@ -89,9 +89,11 @@ export function openMember(
 ): Member & { readonly readSignature: ReadSignature; readonly close: () => void } {
   const stream =
     server.tlsName === undefined ? tcpTo(server) : tlsTo(server, readCa('resolver', caFile))
+  const shared =
+    server.tlsName === undefined && isLoopback(server) ? sharedUdpTo(server) : undefined
   const ask = createAsk({
     server: serverText(server),
-    udp: server.tlsName === undefined ? udpTo(server) : undefined,
+    udp: shared?.exchange ?? (server.tlsName === undefined ? udpTo(server) : undefined),
     stream: stream.exchange,
     // Nobody forges what comes over TLS or from this machine, and forwarders there may be confused.
     isCaseMixed: server.tlsName === undefined && !isLoopback(server),
@@ -108,7 +110,10 @@ export function openMember(
     }),
     prove: createProver(ask, probe, now),
     readSignature: createSignatureReader(ask, probe.name),
-    close: stream.close,
+    close() {
+      shared?.close()
+      stream.close()
+    },
   }
 }
 

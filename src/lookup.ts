@@ -107,6 +107,8 @@ export type Lookup = Fact | Failed
 export type Resolver = {
   /** Never rejects for what the network does: that is a `Failed`. */
   lookup(name: DomainName, type: RecordType): Promise<Lookup>
+  /** What `lookup` would say, where that is known without waiting for anything. */
+  remembered?(name: DomainName, type: RecordType): Fact | undefined
 }
 
 /** A resolver that remembers, and can be told to ask again. */

@@ -139,14 +139,21 @@ export function createCachingResolver(parts: CachingParts): CachedResolver {
     return known && known.until > now() ? known.failed : undefined
   }
 
+  function remembered(name: DomainName, type: RecordType): Fact | undefined {
+    const at = now()
+    const held = memory.get(name, type, at)
+    if (held === undefined) return undefined
+    if (held.renewAt <= at) renew(name, type, held)
+    observe(PROCESS_HIT)
+    return held.fact
+  }
+
   return {
+    remembered,
+
     lookup(name, type) {
-      const held = memory.get(name, type, now())
-      if (held) {
-        if (held.renewAt <= now()) renew(name, type, held)
-        observe(PROCESS_HIT)
-        return Promise.resolve(held.fact)
-      }
+      const fact = remembered(name, type)
+      if (fact) return Promise.resolve(fact)
       const key = keyOf(name, type)
       const failed = recentFailure(key)
       return failed ? Promise.resolve(failed) : once(key, () => find(name, type))

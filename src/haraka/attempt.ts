@@ -10,6 +10,7 @@
  * in some other way.
  */
 import { performance } from 'node:perf_hooks'
+import type { ConnectionOptions } from 'node:tls'
 import { types } from 'node:util'
 import { rediscoverTlsa } from '../discover/discover.js'
 import type { MailEvent, Refusal } from '../mail-event.js'
@@ -39,6 +40,8 @@ export type Environment = {
   readonly toMx: (fields: unknown) => Mx
   /** Haraka's constants. */
   readonly codes: { readonly ok: number; readonly deny: number; readonly denysoft: number }
+  /** Options of a handshake with the secure context that they describe, where it may be shared. */
+  readonly withContext: (options: ConnectionOptions) => ConnectionOptions
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Hears what happens to messages; the log does, and who counts. */

@@ -147,21 +147,30 @@ export function isMissing({ policy }: HostPlan): boolean {
 /**
  * Does `work` with resolvers whose lookups end, as failures, when the deadline has
  * passed: a host that is slow to look up costs itself, and not the hosts beside it.
+ * What is remembered costs neither a timer nor a race with it.
  */
 export async function inTime<T>(
   deadlineMs: number,
   work: (limited: (resolver: Resolver) => Resolver) => Promise<T>,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Lookup>((resolve) => {
-    timer = setTimeout(() => {
-      const detail = `the lookups for this message took longer than ${deadlineMs} ms`
-      resolve({ kind: 'failed', cause: 'timeout', detail, extendedErrors: [] })
-    }, deadlineMs)
-  })
+  let late: Promise<Lookup> | undefined
+  // Set by the first lookup that has to wait; before that no time has passed.
+  const deadline = (): Promise<Lookup> =>
+    (late ??= new Promise((resolve) => {
+      timer = setTimeout(() => {
+        const detail = `the lookups for this message took longer than ${deadlineMs} ms`
+        resolve({ kind: 'failed', cause: 'timeout', detail, extendedErrors: [] })
+      }, deadlineMs)
+    }))
   try {
     return await work((resolver) => ({
-      lookup: (name, type) => Promise.race([resolver.lookup(name, type), late]),
+      lookup: (name, type) => {
+        const fact = resolver.remembered?.(name, type)
+        return fact
+          ? Promise.resolve(fact)
+          : Promise.race([resolver.lookup(name, type), deadline()])
+      },
     }))
   } finally {
     clearTimeout(timer)

@@ -13,10 +13,11 @@
  * here for a host without TLS (its `no_tls` list), nor an unauthenticated 5xx for a
  * bounce.
  */
+import type { ConnectionOptions } from 'node:tls'
 import type { Session } from '../mail-event.js'
 import type { DomainName } from '../name.js'
 import type { Reason } from '../reason.js'
-import { handshakeOptions, isAcceptedProtocol, peerChain } from '../session/handshake.js'
+import { handshakeOptions, isAcceptedProtocol, leafOf, peerChain } from '../session/handshake.js'
 import { createPreamble } from '../session/preamble.js'
 import { errorText } from '../text.js'
 import type { Authenticated, Encrypted, PeerChain, Refused, Verdict } from '../verdict.js'
@@ -25,6 +26,10 @@ import type { Socket } from './host.js'
 export type GateParts = {
   /** SNI (RFC 7672 §8.1). */
   readonly tlsaBase: DomainName
+  /** The options with the secure context that they describe, where one is at hand already. */
+  readonly withContext?: (options: ConnectionOptions) => ConnectionOptions
+  /** Asked first, of the first certificate alone; undefined: the whole list has to be seen. */
+  readonly judgeLeaf?: (leaf: Buffer) => Authenticated | undefined
   /** Undefined: the server showed no certificate. */
   readonly judge: (chain: PeerChain | undefined) => Verdict
   /** Asked once before a host is refused for its certificates: what was expected may be out of date. */
@@ -75,22 +80,20 @@ export function openGate(socket: Socket, parts: GateParts): () => void {
       return
     }
     try {
-      upgrade(
-        handshakeOptions(options, parts.tlsaBase),
-        (authorized, error, certificate, cipher) => {
-          const tellHaraka = (passedAs: PassedAs): void => {
-            if (passedAs === 'verified') {
-              socket.isSecure = () => stage === 'passed' && socket.isEncrypted()
-              callback?.(true, undefined, certificate, cipher)
-            } else callback?.(authorized, error, certificate, cipher)
-          }
-          try {
-            conclude(tellHaraka)
-          } catch (error) {
-            refuse('internal-error', errorText(error))
-          }
-        },
-      )
+      const needed = handshakeOptions(options, parts.tlsaBase)
+      upgrade(parts.withContext?.(needed) ?? needed, (authorized, error, certificate, cipher) => {
+        const tellHaraka = (passedAs: PassedAs): void => {
+          if (passedAs === 'verified') {
+            socket.isSecure = () => stage === 'passed' && socket.isEncrypted()
+            callback?.(true, undefined, certificate, cipher)
+          } else callback?.(authorized, error, certificate, cipher)
+        }
+        try {
+          conclude(leafOf(certificate), tellHaraka)
+        } catch (error) {
+          refuse('internal-error', errorText(error))
+        }
+      })
     } catch (error) {
       // tls.connect throws for options that contradict each other.
       refuse('tls-handshake-failed', errorText(error))
@@ -98,7 +101,7 @@ export function openGate(socket: Socket, parts: GateParts): () => void {
   }
 
   /** The handshake is done and nothing is sent yet. */
-  function conclude(tellHaraka: (passedAs: PassedAs) => void): void {
+  function conclude(leaf: Buffer | undefined, tellHaraka: (passedAs: PassedAs) => void): void {
     const { cleartext } = socket
     if (stage !== 'handshake' || cleartext === undefined) return
     const protocol = cleartext.getProtocol() ?? 'unknown'
@@ -108,6 +111,11 @@ export function openGate(socket: Socket, parts: GateParts): () => void {
       return
     }
     const session = { protocol, cipher: cleartext.getCipher().name }
+    const early = leaf && parts.judgeLeaf?.(leaf)
+    if (early) {
+      tellHaraka(pass(early, session))
+      return
+    }
     const chain = peerChain(cleartext)
     const verdict = parts.judge(chain)
     if (verdict.kind !== 'refused') tellHaraka(pass(verdict, session))

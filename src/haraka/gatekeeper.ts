@@ -7,7 +7,7 @@
  */
 import { performance } from 'node:perf_hooks'
 import type { PeerChain, Refused, Verdict } from '../verdict.js'
-import { verify, verifyNothing } from '../verify/verify.js'
+import { verify, verifyLeaf, verifyNothing } from '../verify/verify.js'
 import type { Attempt, Environment } from './attempt.js'
 import type { Gate } from './delivery.js'
 import { openGate } from './gate.js'
@@ -36,6 +36,8 @@ export function keepGate(
   })
   return openGate(socket, {
     tlsaBase: policy.tlsaBase,
+    withContext: env.withContext,
+    judgeLeaf: (leaf) => (policy.kind === 'authenticate' ? verifyLeaf(policy, leaf) : undefined),
     judge: (chain) => judge(env, gate, chain),
     judgeAgain: (chain, first) => judgeAgain(env, attempt, gate, chain, first),
     onRefused: (reason, detail) => {

@@ -1,8 +1,9 @@
 /**
  * What of Haraka does this plugin touch?
  *
- * Types only: the parts of Haraka 3.0.4 and later that the other files of this
- * folder read, call or replace. Haraka has no published types.
+ * The parts of Haraka 3.0.4 and later that the other files of this folder read, call
+ * or replace, as types: Haraka has no published ones. What may be missing in one release
+ * or another is read by `member`.
  */
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 
@@ -118,4 +119,10 @@ export type HttpAnswer = (request: unknown, response: HttpResponse) => void
 export type HttpResponse = {
   writeHead: (status: number, headers: Readonly<Record<string, string>>) => unknown
   end: (body: string) => unknown
+}
+
+/** A property of something of Haraka's, if it is there. */
+export function member(value: unknown, key: string): unknown {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return isObject ? Reflect.get(value, key) : undefined
 }

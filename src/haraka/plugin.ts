@@ -19,9 +19,11 @@ import { errorText } from '../text.js'
 import { createArms } from './arms.js'
 import type { Environment } from './attempt.js'
 import { startAuditSummary } from './audit-summary.js'
+import { member } from './host.js'
 import type { Hmail, HttpHost, Mx, Next, Plugin } from './host.js'
 import { logFault, logLookup, logMailEvent } from './log.js'
 import { startMetrics } from './metrics.js'
+import { shareContext } from './secure-context.js'
 import { createSettingsSource } from './settings-source.js'
 import { logWarnings } from './start-check.js'
 import type { Surroundings } from './start-check.js'
@@ -83,6 +85,7 @@ export function startDane(plugin: Plugin): Dane {
     parts: () => current,
     toMx: haraka.toMx,
     codes: haraka.codes,
+    withContext: shareContext(haraka.tlsSocket),
     now: () => Date.now(),
     report(hmail, event) {
       metrics.hear({ of: 'mail', event })
@@ -136,6 +139,7 @@ export function startDane(plugin: Plugin): Dane {
 /** What of this Haraka the plugin needs, or a refusal to run with it. */
 function inspectHaraka(plugin: Plugin): {
   toMx: (fields: unknown) => Mx
+  tlsSocket: () => unknown
   codes: Environment['codes'] & { readonly delay: number }
   isDebug: () => boolean
   surroundings: () => Omit<Surroundings, 'hasMetrics'>
@@ -161,6 +165,7 @@ function inspectHaraka(plugin: Plugin): {
   }
   return {
     toMx: (fields) => new HarakaMx(fields),
+    tlsSocket: () => plugin.haraka_require('tls_socket'),
     codes: { ok: OK, deny: DENY, denysoft: DENYSOFT, delay: DELAY },
     surroundings: () => ({
       harakaVersion: String(member(plugin.haraka_require('package.json'), 'version')),
@@ -211,11 +216,6 @@ class DaneStartError extends Error {
     super(message)
     this.stack = `${this.name}: ${message}`
   }
-}
-
-function member(value: unknown, key: string): unknown {
-  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
-  return isObject ? Reflect.get(value, key) : undefined
 }
 
 function isConstructor(value: unknown): value is new (fields: unknown) => Mx {

@@ -48,5 +48,18 @@ export function peerChain(socket: TLSSocket): PeerChain | undefined {
   return [first.raw, ...rest]
 }
 
+/**
+ * The first certificate as sent, out of what `getPeerCertificate()` has given to Haraka:
+ * no more is needed where it matches a DANE-EE(3) record, and `peerChain` costs a copy of
+ * all the others. Undefined if there is none.
+ */
+export function leafOf(certificate: unknown): Buffer | undefined {
+  const raw: unknown =
+    typeof certificate === 'object' && certificate !== null
+      ? Reflect.get(certificate, 'raw')
+      : undefined
+  return Buffer.isBuffer(raw) ? raw : undefined
+}
+
 /** More than verify accepts, so that a longer list is refused there, not cut here. */
 const MAX_CHAIN = 200

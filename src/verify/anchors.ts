@@ -10,11 +10,12 @@
  * Each certificate is digested once, however many records there are. Pure.
  */
 import type { KeyObject } from 'node:crypto'
-import { openPublicKey, parseCertificate } from '../certificate.js'
+import { parseCertificate } from '../certificate.js'
 import type { Certificate } from '../certificate.js'
 import { MATCHING_TYPE, SELECTOR } from '../tlsa.js'
 import type { MatchingType, UsableTlsa } from '../tlsa.js'
 import { associationData } from './association.js'
+import { keyIn } from './readings.js'
 
 export type KeyAnchor = { readonly record: UsableTlsa; readonly key: KeyObject }
 
@@ -54,7 +55,7 @@ export function findAnchors(records: readonly UsableTlsa[], pool: readonly Certi
   const keys = [...spkis.values()]
     .sort((a, b) => Buffer.compare(a.spki, b.spki))
     .flatMap(({ record, spki }) => {
-      const key = openPublicKey(spki)
+      const key = keyIn(spki)
       return key ? [{ record, key }] : []
     })
   return { keys, recordFor: (certificate) => whole.recordFor(certificate) }

@@ -11,7 +11,6 @@
  * of several failures the most specific is told. Pure: given an instant.
  */
 import type { KeyObject, X509Certificate } from 'node:crypto'
-import { openCertificate } from '../certificate.js'
 import type { Certificate } from '../certificate.js'
 import type { DomainName } from '../name.js'
 import { printable } from '../text.js'
@@ -22,8 +21,9 @@ import { certificatesInDns, findAnchors } from './anchors.js'
 import type { Anchors } from './anchors.js'
 import { recordsText } from './association.js'
 import { matchNames } from './names.js'
-import { readProfile } from './profile.js'
 import type { Profile } from './profile.js'
+import { isSignedBy, readingOf } from './readings.js'
+import type { Reading } from './readings.js'
 import { keyWeakness } from './strength.js'
 import { judgePath } from './validity.js'
 import type { LeafNames } from './validity.js'
@@ -55,7 +55,7 @@ export function findPath(
   referenceNames: readonly DomainName[],
   instant: number,
 ): Authenticated | Refused {
-  const start = readProfile(leaf)
+  const start = readingOf(leaf).profile()
   if (typeof start === 'string') return refused('untrusted-path', records, start)
   const pool = toPool(leaf, [...others, ...certificatesInDns(records)])
   if (pool.length > BUDGET.certificates) {
@@ -84,8 +84,7 @@ class Search {
   private readonly names: LeafNames
   private readonly instant: number
   private readonly left: Record<keyof typeof BUDGET, number> = { ...BUDGET }
-  private readonly open = new Map<Certificate, X509Certificate | undefined>()
-  private readonly profiles = new Map<Certificate, Profile | string>()
+  private readonly readings = new Map<Certificate, Reading>()
 
   constructor(
     pool: readonly Certificate[],
@@ -159,14 +158,17 @@ class Search {
   }
 
   private profileOf(certificate: Certificate): Profile | string {
-    const known = this.profiles.get(certificate) ?? readProfile(certificate)
-    this.profiles.set(certificate, known)
-    return known
+    return this.reading(certificate).profile()
   }
 
   private opened(certificate: Certificate): X509Certificate | undefined {
-    if (!this.open.has(certificate)) this.open.set(certificate, openCertificate(certificate.der))
-    return this.open.get(certificate)
+    return this.reading(certificate).x509()
+  }
+
+  private reading(certificate: Certificate): Reading {
+    const known = this.readings.get(certificate) ?? readingOf(certificate)
+    this.readings.set(certificate, known)
+    return known
   }
 
   private isSigned(
@@ -175,11 +177,7 @@ class Search {
     budget: 'signatures' | 'keySignatures',
   ): boolean {
     this.spend(budget)
-    try {
-      return certificate.x509.verify(key)
-    } catch {
-      return false // a key of another kind than the signature
-    }
+    return isSignedBy(certificate.x509, key)
   }
 
   /** @param records those whose anchor the path leads to, or might have led to */

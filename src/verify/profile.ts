@@ -58,10 +58,17 @@ export type Profile = Certificate & {
   readonly subjectText: string
 }
 
-/** The profile, or in words why there is none. */
-export function readProfile(certificate: Certificate): Profile | string {
+/**
+ * The profile, or in words why there is none.
+ *
+ * @param open gives OpenSSL's view of the same octets, for those who have it already
+ */
+export function readProfile(
+  certificate: Certificate,
+  open = () => openCertificate(certificate.der),
+): Profile | string {
   try {
-    return read(certificate)
+    return read(certificate, open)
   } catch (error) {
     return `${describeCertificate(certificate)} is unreadable: ${errorText(error)}`
   }
@@ -82,9 +89,9 @@ function toSubjectText({ subject, serialNumber }: PeculiarCertificate): string {
   return printable(subject === '' ? `serial ${serialNumber}` : subject, MAX_SUBJECT)
 }
 
-function read(certificate: Certificate): Profile | string {
+function read(certificate: Certificate, open: () => X509Certificate | undefined): Profile | string {
   if (!isDer(certificate.der)) return `${describeCertificate(certificate)} is not in DER`
-  const x509 = openCertificate(certificate.der)
+  const x509 = open()
   if (x509 === undefined) return `OpenSSL cannot read ${describeCertificate(certificate)}`
   const parsed = new PeculiarCertificate(certificate.der)
   const { subjectName, extensions } = parsed

@@ -6,6 +6,9 @@
  * path; either is enough, and neither asks a public authority, a CRL or a clock of
  * its own.
  *
+ * `verifyLeaf` answers from the leaf alone where that is enough, for those to whom the
+ * rest of the list costs something.
+ *
  * Promises: `authenticated` is made here and in path.ts on this file's behalf, and
  * nowhere else; it never throws for what is in the chain. Pure.
  */
@@ -15,7 +18,7 @@ import type { AuthenticateHost, EncryptHost } from '../policy.js'
 import { printable } from '../text.js'
 import { USAGE } from '../tlsa.js'
 import type { UsableTlsa } from '../tlsa.js'
-import type { PeerChain, Refused, Verdict } from '../verdict.js'
+import type { Authenticated, PeerChain, Refused, Verdict } from '../verdict.js'
 import { associationData, matchesAssociation, recordsText } from './association.js'
 import { findPath } from './path.js'
 import { describeCertificate } from './profile.js'
@@ -34,10 +37,9 @@ export function verify(
     return refused('unreadable-certificate', detail)
   }
 
-  const endEntity = expectation.records.filter(({ usage }) => usage === USAGE.daneEe)
-  const match = endEntity.find((record) => matchesAssociation(record, leaf))
-  // RFC 7672 §3.1.1: a match is all it takes; names, validity and issuer play no part.
-  if (match) return { kind: 'authenticated', record: match, depth: 0, name: undefined }
+  const endEntity = endEntityRecords(expectation)
+  const verdict = judgeLeaf(endEntity, leaf)
+  if (verdict) return verdict
 
   const mismatches = endEntity.length > 0 ? [mismatch(leaf, endEntity)] : []
   const anchors = expectation.records.filter(({ usage }) => usage === USAGE.daneTa)
@@ -50,6 +52,25 @@ export function verify(
     mismatches.push(verdict.detail)
   }
   return refused('certificate-mismatch', printable(mismatches.join('; '), 400))
+}
+
+/**
+ * What `verify` would say of a list that begins with these octets, whatever follows;
+ * undefined where that hangs on the rest of it, or they are no certificate.
+ */
+export function verifyLeaf(expectation: AuthenticateHost, der: Buffer): Authenticated | undefined {
+  const leaf = parseCertificate(der)
+  return leaf && judgeLeaf(endEntityRecords(expectation), leaf)
+}
+
+function endEntityRecords(expectation: AuthenticateHost): readonly UsableTlsa[] {
+  return expectation.records.filter(({ usage }) => usage === USAGE.daneEe)
+}
+
+/** RFC 7672 §3.1.1: a match is all it takes; names, validity and issuer play no part. */
+function judgeLeaf(endEntity: readonly UsableTlsa[], leaf: Certificate): Authenticated | undefined {
+  const match = endEntity.find((record) => matchesAssociation(record, leaf))
+  return match && { kind: 'authenticated', record: match, depth: 0, name: undefined }
 }
 
 /** Nothing was shown: an anonymous suite, a resumed session, a broken TLS stack. */

@@ -1,0 +1,145 @@
+/**
+ * How long does it take from the hook get_mx to the plan, and how many rounds?
+ *
+ * In a relay that has nothing else to do, one message after the other: asked of DNS,
+ * known to the process, known to Redis alone. Rounds and questions of a cold plan are
+ * counted at a tap before the resolver and those of Redis before Redis; times are taken
+ * without taps. The time holds all that Haraka and the plugin do in between, the log
+ * line included.
+ */
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { startRedis } from '../../lab/redis.js'
+import type { Bench, Figure } from '../figure.js'
+import { quantileOf, tableText } from '../statistics.js'
+import type { Relay } from '../steward.js'
+import { startDnsTap, startRedisTap } from '../taps.js'
+import type { Count, Tap } from '../taps.js'
+
+type Times = {
+  readonly medianMicroseconds: number
+  readonly p99Microseconds: number
+  readonly cpuMicroseconds: number
+}
+
+/** What keeps replies back, so that rounds can be told apart. */
+const DELAY_MS = 5
+
+export async function measurePlan(bench: Bench): Promise<Figure> {
+  const { world, size } = bench
+  const redis = await startRedis(world.laboratory.folder)
+  const dnsTap = await startDnsTap(world.resolverPort, DELAY_MS, isOfMessages)
+  const redisTap = await startRedisTap(redis.port, DELAY_MS, isFact)
+  const cache = ['[cache]', 'entries = 100000']
+  const use = (port: number): readonly string[] => [
+    '[redis]',
+    `url = redis://127.0.0.1:${port}`,
+    'timeout = 1s',
+  ]
+  const domains = world.domains.slice(0, size.samples)
+  const alone = await world.startRelay({ daneIni: cache })
+  const sharing = await world.startRelay({ daneIni: [...cache, ...use(redis.port)] })
+  const tapped = await world.startRelay({ daneIni: cache, resolverPort: dnsTap.port })
+  const tappedRedis = await world.startRelay({ daneIni: [...cache, ...use(redisTap.port)] })
+  try {
+    // Everything is compiled, the resolver and Redis know it all.
+    for (const relay of [alone, sharing]) for (let i = 0; i < 3; i++) await planned(relay, domains)
+    const runs: Record<string, Times[]> = { cold: [], 'in process': [], 'from Redis': [] }
+    for (let pair = 0; pair < size.pairs; pair++) {
+      await alone.forget()
+      await alone.plan([world.other])
+      runs['cold']?.push(await planned(alone, domains))
+      runs['in process']?.push(await planned(alone, domains))
+      await sharing.forget()
+      await sharing.plan([world.other])
+      runs['from Redis']?.push(await planned(sharing, domains))
+      bench.note(`plan: ${pair + 1} of ${size.pairs}`)
+    }
+    if (bench.profiles !== undefined) {
+      const file = path.join(bench.profiles, 'plan-in-process.cpuprofile')
+      const often = Array.from({ length: 20_000 }, (_, i) => domains[i % domains.length] ?? '')
+      await alone.profiled(file, () => planned(alone, often))
+    }
+    const counts = {
+      cold: await countOne(tapped, dnsTap, world.other, domains),
+      'in process': await countAgain(tapped, dnsTap, domains),
+      'from Redis': await countOne(tappedRedis, redisTap, world.other, domains),
+    }
+    return report(runs, counts, domains.length)
+  } finally {
+    for (const relay of [alone, sharing, tapped, tappedRedis]) await relay.haraka.stop()
+    dnsTap.close()
+    redisTap.close()
+    await redis.child.stop()
+  }
+}
+
+/** Not the probe of the resolver. */
+export const isOfMessages = (question: string): boolean => question.endsWith('.signed.example')
+/** Not the look at the epoch, and not what a connection begins with. */
+export const isFact = (command: string): boolean =>
+  /1:(claim:)?(MX|A|AAAA|CNAME|TLSA):/.test(command)
+
+async function planned(relay: Relay, domains: readonly string[]): Promise<Times> {
+  const { microseconds, refused, cpuSeconds } = await relay.timedPlan(domains)
+  assert.equal(refused, 0)
+  return {
+    medianMicroseconds: quantileOf(microseconds, 0.5),
+    p99Microseconds: quantileOf(microseconds, 0.99),
+    cpuMicroseconds: (cpuSeconds * 1e6) / domains.length,
+  }
+}
+
+/** What one plan asks for, when the connections are there and the domain is new. */
+async function countOne(
+  relay: Relay,
+  tap: Tap,
+  other: string,
+  domains: readonly string[],
+): Promise<Count> {
+  await relay.plan([other])
+  tap.take()
+  await planned(relay, domains.slice(0, 1))
+  return tap.take()
+}
+
+async function countAgain(relay: Relay, tap: Tap, domains: readonly string[]): Promise<Count> {
+  tap.take()
+  await planned(relay, domains.slice(0, 1))
+  return tap.take()
+}
+
+function report(
+  runs: Readonly<Record<string, readonly Times[]>>,
+  counts: Readonly<Record<string, Count>>,
+  plans: number,
+): Figure {
+  const kinds = Object.entries(runs).map(([name, own]) => {
+    const median = (pick: (times: Times) => number): number => quantileOf(own.map(pick), 0.5)
+    return {
+      name,
+      medianMicroseconds: median((each) => each.medianMicroseconds),
+      p99Microseconds: median((each) => each.p99Microseconds),
+      cpuMicroseconds: median((each) => each.cpuMicroseconds),
+      runs: own,
+      ...counts[name],
+    }
+  })
+  return {
+    data: { plans, kinds },
+    text: [
+      `hook to plan, ${plans} plans in each of ${runs['cold']?.length ?? 0} runs, medians of the runs`,
+      tableText([
+        ['', 'median µs', 'p99 µs', 'CPU µs', 'rounds', 'questions'],
+        ...kinds.map((each) => [
+          each.name,
+          each.medianMicroseconds.toFixed(0),
+          each.p99Microseconds.toFixed(0),
+          each.cpuMicroseconds.toFixed(0),
+          String(each.rounds ?? ''),
+          String(each.questions ?? ''),
+        ]),
+      ]),
+    ].join('\n'),
+  }
+}
