@@ -105,7 +105,9 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     const isTheirs = isUsage(error)
-    console.error(isTheirs ? `${error.message}\n\n${USAGE}` : error)
+    console.error(
+      isTheirs ? `${error.message}\nharaka-dane --help says what can be asked for` : error,
+    )
     process.exitCode = isTheirs ? 2 : 3
   },
 )

@@ -198,16 +198,39 @@ exports.find = (next, hmail) => { hmail.hooks_to_run = []; hmail.found_mx([{ exc
       assert.match(log, /unexpected error, message deferred: sabotage/)
     })
 
+    test('what is set on the message throws when its connection is there', async () => {
+      const { outcome, log } = await sabotaged(
+        'setting',
+        `exports.hook_get_mx = (next, hmail) => {
+  let times = 0
+  Object.defineProperty(hmail, 'force_tls', { get() { return true }, set() { if (++times === 2) throw new Error('sabotage') } })
+  next()
+}`,
+      )
+      assert.equal(outcome, `deferred: delivery withheld by local policy (internal-error): ${GOOD}`)
+      assert.match(log, /unexpected error, message deferred: sabotage/)
+    })
+
     test('a late event would deliver what is back in the queue', async () => {
-      const late =
-        'exports.hook_deferred = (next, hmail) => { next(); setTimeout(() => { hmail.loginfo("late"); hmail.try_deliver() }, 100) }'
+      const late = `exports.hook_get_mx = (next, hmail) => {
+  let list = []
+  Object.defineProperty(hmail, 'mxlist', { get() { return list }, set(all) { list = all; hmail.kept = [...all] } })
+  next()
+}
+exports.hook_deferred = (next, hmail) => {
+  next()
+  setTimeout(() => { hmail.mxlist.push(...hmail.kept); hmail.loginfo('late'); hmail.try_deliver() }, 100)
+}`
       await withRelay({ plugins: ['late', 'dane'], ownPlugins: { late } }, async (relay) => {
         const id = await relay.submit(`late@${BAD}`)
         assert.equal((await relay.outcomeOf(id)).kind, 'deferred')
         await relay.logged('late')
-        await new Promise((resolve) => setTimeout(resolve, 300))
-        const deferrals = relay.log(id).filter((line) => line.includes('Temp failing'))
-        assert.equal(deferrals.length, 1)
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        const count = (text: string): number =>
+          relay.log(id).filter((line) => line.includes(text)).length
+        assert.equal(count('Temp failing'), 1)
+        assert.equal(count('secured'), 0)
+        assert.equal(count('host refused'), 1)
       })
     })
 
