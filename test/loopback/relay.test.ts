@@ -261,6 +261,12 @@ exports.poison = (next, hmail) => { Object.defineProperty(hmail.todo, 'domain', 
                 line.includes('message held for 300 s, it could not be armed: poison'),
               ),
           )
+          // Held: not tried, not counted as tried.
+          await new Promise((resolve) => setTimeout(resolve, 300))
+          assert.deepEqual(
+            relay.log().filter((line) => /Temp failing|message deferred/.test(line)),
+            [],
+          )
           assert.ok(relay.child.isRunning())
           assert.equal(envelopesAt(RELAY_HOST, `held@${GOOD}`), 0)
         },
