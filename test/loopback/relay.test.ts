@@ -78,6 +78,7 @@ describe('the plugin in Haraka', { concurrency: 4 }, () => {
         await withRelay(
           { mayFail: true },
           async (relay) => {
+            assert.equal(relay.child.isRunning(), false)
             assert.equal(await relay.child.exited, 1)
             const lines = relay.log().filter((line) => line.includes('dane.ini'))
             assert.equal(lines.length, 1, relay.child.output())

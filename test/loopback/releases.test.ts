@@ -28,6 +28,7 @@ describe('releases of Haraka', () => {
   test('3.0.3 has no way to demand TLS: the plugin refuses to run, in one line that says so', async () => {
     const installed = await installHaraka('3.0.3')
     await relays.withRelay({ ...installed, mayFail: true }, async (relay) => {
+      assert.equal(relay.child.isRunning(), false)
       assert.equal(await relay.child.exited, 1)
       const said = relay.log().filter((line) => line.includes('needs Haraka 3.0.4 or later'))
       assert.equal(said.length, 1, relay.child.output())
