@@ -24,7 +24,9 @@ describe('the queue', { concurrency: 6 }, () => {
         slow: { host: { misbehavior: 'slow' } },
         bad: { tlsa: 'wrong' },
         never: { tlsa: 'wrong' },
-        mended: { host: { misbehavior: 'no-starttls' } },
+        'mended-0': { host: { misbehavior: 'no-starttls' } },
+        'mended-2': { host: { misbehavior: 'no-starttls' } },
+        mixed: { host: { misbehavior: 'rcpt-450' } },
         split: { host: { misbehavior: 'rcpt-450-once' } },
         stripped: { host: { misbehavior: 'no-starttls' } },
         bogus: { isTlsaBogus: true },
@@ -171,21 +173,34 @@ describe('the queue', { concurrency: 6 }, () => {
     })
   })
 
+  test('what a server said at an earlier attempt is not told as the reason of the last', async () => {
+    const recipient = to('mixed', 'told')
+    await relays.withRelay({ files: outbound('5s') }, async (relay) => {
+      await relay.submit(recipient, to('sender', 'me'))
+      await relay.logged('450 4.2.0 later')
+      relays.hostOf('mixed').misbehave('no-starttls')
+      const bounce = await bounceFor(recipient)
+      assert.match(bounce, /^Status: 5\.7\.4 .*starttls-not-offered/m)
+      assert.doesNotMatch(bounce, /4\.2\.0|later/)
+    })
+  })
+
   for (const workers of [0, 2]) {
     test(`SIGHUP has what waits tried at once, ${workers} workers`, async () => {
-      const recipient = to('mended', `flushed-${workers}`)
+      const label = `mended-${workers}`
+      const recipient = to(label, 'flushed')
       await relays.withRelay({ files: outbound('1h*3'), workers }, async (relay) => {
-        relays.hostOf('mended').misbehave('no-starttls')
+        relays.hostOf(label).misbehave('no-starttls')
         assert.match(
           await deliver(relay, recipient),
           /^deferred: TLS is required, but was not offered/,
         )
-        relays.hostOf('mended').misbehave(undefined)
+        relays.hostOf(label).misbehave(undefined)
         relay.child.signal('SIGHUP')
         await relay.logged('delivered file=')
         await relay.logged('TLS success')
-        assert.equal(copies('mended', recipient), 1)
-        assert.ok(isAllEncrypted('mended'))
+        assert.equal(copies(label, recipient), 1)
+        assert.ok(isAllEncrypted(label))
       })
     })
   }
