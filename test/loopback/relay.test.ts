@@ -250,7 +250,16 @@ exports.hook_deferred = (next, hmail) => {
           plugins: ['poison', 'dane'],
           ownPlugins: {
             poison: `exports.register = function () { this.register_hook('send_email', 'poison', -100) }
-exports.poison = (next, hmail) => { Object.defineProperty(hmail.todo, 'domain', { get() { throw new Error('poison') } }); next() }`,
+exports.poison = (next, hmail) => {
+  const { domain } = hmail.todo
+  Object.defineProperty(hmail.todo, 'domain', {
+    get() {
+      if (new Error().stack.includes('haraka-plugin-dane')) throw new Error('poison')
+      return domain
+    },
+  })
+  next()
+}`,
           },
         },
         async (relay) => {
