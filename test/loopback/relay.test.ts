@@ -254,7 +254,7 @@ exports.poison = (next, hmail) => {
   const { domain } = hmail.todo
   Object.defineProperty(hmail.todo, 'domain', {
     get() {
-      if (new Error().stack.includes('haraka-plugin-dane')) throw new Error('poison')
+      if (new Error().stack.split('\\n')[2].includes('haraka-plugin-dane')) throw new Error('poison')
       return domain
     },
   })
