@@ -84,8 +84,8 @@ async function run(tag: string, relay: Haraka, isAudit = false): Promise<Readonl
 }
 
 function sessionText({ commands, isEncrypted, serverName, delivered }: Session): string {
-  // A ClientHello read as commands has random octets in it.
-  const said = commands.map((command) => command.replace(/[^ -~][^]*/, '(binary)'))
+  // A ClientHello read as commands has random octets in it, line ends too.
+  const said = commands.map((command) => (/[^ -~]/.test(command) ? '(binary)' : command))
   return JSON.stringify({ said: [...new Set(said)], isEncrypted, serverName, delivered })
 }
 
