@@ -85,7 +85,8 @@ async function run(tag: string, relay: Haraka, isAudit = false): Promise<Readonl
 
 function sessionText({ commands, isEncrypted, serverName, delivered }: Session): string {
   // A ClientHello read as commands has random octets in it, line ends too.
-  const said = commands.map((command) => (/[^ -~]/.test(command) ? '(binary)' : command))
+  const hello = commands.findIndex((command) => /[^ -~]/.test(command))
+  const said = hello < 0 ? commands : [...commands.slice(0, hello), '(binary)']
   return JSON.stringify({ said: [...new Set(said)], isEncrypted, serverName, delivered })
 }
 
