@@ -69,10 +69,11 @@ describe('haraka-dane verify', () => {
 
     // Both gateways see the same DNS, and the words are the same.
     if (source === 'esa') continue
-    test(`${circumstance}: ${action}, step by step`, async () => {
+    test(`${circumstance}: ${action}, step by step`, async (context) => {
       const row = rows[index]
       assert.ok(row)
       const { code, lines } = await run(row)
+      context.diagnostic(lines.join('\n'))
       const word = action === 'verified' ? 'SUCCESS' : 'FAILED'
       assert.ok(lines.includes(`DANE ${word} for ${row.domain}`), lines.join('\n'))
       assert.equal(lines.at(-1), 'DANE verification completed.')
