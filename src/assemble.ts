@@ -5,7 +5,7 @@
  * pool of stubs, that a stub has sockets, that others may share the cache, and what
  * the time is.
  */
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { createCachingResolver } from './cache/caching-resolver.js'
@@ -27,6 +27,7 @@ import { createSignatureReader } from './dns/signature.js'
 import type { ReadSignature } from './dns/signature.js'
 import { tcpTo, tlsTo } from './dns/stream.js'
 import { createStub } from './dns/stub.js'
+import { createEntropy } from './entropy.js'
 import type { CachedResolver, LookupObserver } from './lookup.js'
 import { SettingsError } from './option-reader.js'
 import { areCertificates } from './pem.js'
@@ -98,7 +99,7 @@ export function openMember(
     // Nobody forges what comes over TLS or from this machine, and forwarders there may be confused.
     isCaseMixed: server.tlsName === undefined && !isLoopback(server),
     now,
-    entropy: randomBytes,
+    entropy,
   })
   return {
     ...createStub({
@@ -189,6 +190,8 @@ const { now, lead } = createClock(
   () => Date.now(),
   () => performance.now(),
 )
+
+const entropy = createEntropy(randomFillSync)
 
 /**
  * A timer that does not keep the process alive. Where the process was too busy to be in

@@ -1,0 +1,40 @@
+/** What a forger must not guess: given once each, however much is asked for. */
+import assert from 'node:assert/strict'
+import { randomFillSync } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { createEntropy } from '../../src/entropy.js'
+
+/** Octets that count up, so that each can be told from the others. */
+function counting(): { readonly entropy: (octets: number) => Buffer; readonly fills: number[] } {
+  const fills: number[] = []
+  let next = 0
+  const entropy = createEntropy((buffer) => {
+    fills.push(buffer.length)
+    for (let i = 0; i + 4 <= buffer.length; i += 4) buffer.writeUInt32BE(next++, i)
+  })
+  return { entropy, fills }
+}
+
+describe('entropy (RFC 5452 §9.2)', () => {
+  test('nothing is handed out twice, nor overwritten afterwards', () => {
+    const { entropy, fills } = counting()
+    const given = Array.from({ length: 10_000 }, () => entropy(4))
+    const seen = new Set(given.map((each) => each.readUInt32BE(0)))
+    assert.equal(seen.size, given.length)
+    assert.ok(fills.length < 12, `${fills.length} fills`)
+  })
+
+  test('as many octets as are asked for, also more than a block', () => {
+    const { entropy } = counting()
+    for (const octets of [1, 2, 32, 4095, 4096, 5000, 2]) {
+      assert.equal(entropy(octets).length, octets)
+    }
+  })
+
+  test("ids from the system's generator take all their values", () => {
+    const entropy = createEntropy(randomFillSync)
+    const ids = new Set(Array.from({ length: 1_000_000 }, () => entropy(2).readUInt16BE(0)))
+    // 65,536 values drawn a million times: one is left out with a chance of 65,536 e^-15.
+    assert.ok(ids.size > 65_500, `${ids.size} ids`)
+  })
+})
