@@ -65,6 +65,9 @@ const MAX_NAME = 253
 /** RFC 1035 §2.3.4. */
 const MAX_LABEL = 63
 
+const DOT = 0x2e
+const BACKSLASH = 0x5c
+
 function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
@@ -75,8 +78,18 @@ function wellFormed(text: string): DomainName | undefined {
 }
 
 function isDomainName(text: string): text is DomainName {
-  if (text.length === 0 || text.length > MAX_NAME) return false
-  // 0x21..0x7e without the backslash: what survives a log line and has one spelling.
-  if (!/^[!-[\]-~]+$/.test(text)) return false
-  return text.split('.').every((label) => label.length > 0 && label.length <= MAX_LABEL)
+  if (text.length > MAX_NAME) return false
+  let label = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === DOT) {
+      if (label === 0 || label > MAX_LABEL) return false
+      label = 0
+      continue
+    }
+    // 0x21..0x7e without the backslash: what survives a log line and has one spelling.
+    if (code < 0x21 || code > 0x7e || code === BACKSLASH) return false
+    label++
+  }
+  return label > 0 && label <= MAX_LABEL
 }

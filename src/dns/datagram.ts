@@ -73,9 +73,12 @@ export function sharedUdpTo({ address, port }: ServerAddress): {
       socket.unref()
       socket.on('error', fail)
       socket.on('message', (bytes) => {
-        const asker = [...waiting].find((each) => each.isReply(bytes))
-        if (asker) asker.settle({ kind: 'reply', bytes })
-        else for (const each of waiting) each.strays++
+        for (const each of waiting) {
+          if (!each.isReply(bytes)) continue
+          each.settle({ kind: 'reply', bytes })
+          return
+        }
+        for (const each of waiting) each.strays++
       })
       socket.on('connect', () => {
         resolve(socket)

@@ -84,8 +84,10 @@ const OPTION_HEADER = 4
 
 /** Whether the bytes are a reply to this very question; says nothing of the rest. */
 export function answersQuestion(bytes: Buffer, { id, spelling, type }: Question): boolean {
+  // The id first: on a shared socket each reply is held against all who wait.
+  if (bytes.length < 2 || bytes.readUInt16BE(0) !== id) return false
   const head = readHead(bytes)
-  if (head === undefined || !head.isResponse || head.opcode !== 0 || head.id !== id) return false
+  if (head === undefined || !head.isResponse || head.opcode !== 0) return false
   const { question } = head
   if (question.type !== QUESTION_TYPE[type] || question.class !== CLASS_IN) return false
   return packet.name.decode(bytes, question.start) === spelling
