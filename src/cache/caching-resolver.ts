@@ -62,17 +62,17 @@ export function createCachingResolver(parts: CachingParts): CachedResolver {
   async function find(name: DomainName, type: RecordType): Promise<Lookup> {
     const known = await shared.get(name, type)
     if (known) return adopt(name, type, known)
-    if (await shared.claim(name, type)) return askUnlessKnown(name, type)
-    const found = await shared.wait(name, type)
-    return found ? adopt(name, type, found) : ask(name, type)
-  }
-
-  /** Somebody may have found it and ended their claim just before ours began. */
-  async function askUnlessKnown(name: DomainName, type: RecordType): Promise<Lookup> {
-    const known = await shared.get(name, type)
-    if (known === undefined) return ask(name, type)
-    release(name, type, undefined)
-    return adopt(name, type, known)
+    const claim = await shared.claim(name, type)
+    switch (claim.kind) {
+      case 'ours':
+        return ask(name, type)
+      case 'known':
+        return adopt(name, type, claim.fact)
+      case 'theirs': {
+        const found = await shared.wait(name, type)
+        return found ? adopt(name, type, found) : ask(name, type)
+      }
+    }
   }
 
   /** A fact that somebody else was told. */
@@ -126,9 +126,15 @@ export function createCachingResolver(parts: CachingParts): CachedResolver {
     held.renewAt = Infinity
     // Not under the key of lookups: who asks after the expiry must not be given what has expired.
     once(`renew ${keyOf(name, type)}`, async () => {
-      const known = await shared.get(name, type)
-      if (known && known.expiresAt > held.fact.expiresAt) return adopt(name, type, known)
-      return (await shared.claim(name, type)) ? ask(name, type) : held.fact
+      const claim = await shared.claim(name, type, held.fact.expiresAt)
+      switch (claim.kind) {
+        case 'ours':
+          return ask(name, type)
+        case 'known':
+          return adopt(name, type, claim.fact)
+        case 'theirs':
+          return held.fact
+      }
     }).catch(() => {
       // The one who asks after the expiry hears of it.
     })

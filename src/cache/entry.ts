@@ -168,6 +168,7 @@ function mac(name: DomainName, type: RecordType, body: string, secret: string | 
 }
 
 function isSame(a: string, b: string): boolean {
+  if (a === '-' || b === '-') return a === b // no secret that the time could tell
   const [one, other] = [Buffer.from(a), Buffer.from(b)]
   return one.length === other.length && timingSafeEqual(one, other)
 }

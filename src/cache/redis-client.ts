@@ -47,14 +47,20 @@ export function openRedis(
       noteConnection(undefined)
     })
   })
+  /** The client that is about to be told something. */
+  const commands = (): Redis | Cluster => {
+    if (client instanceof Redis) gather(client.stream)
+    return client
+  }
   return {
     started,
+    isInOrder: client instanceof Redis,
     // What is longer than any entry is not fetched.
-    get: async (key) => (await plainly(client.getrange(key, 0, MAX_ENTRY))) || null,
-    set: (key, value, milliseconds) => plainly(client.set(key, value, 'PX', milliseconds)),
+    get: async (key) => (await plainly(commands().getrange(key, 0, MAX_ENTRY))) || null,
+    set: (key, value, milliseconds) => plainly(commands().set(key, value, 'PX', milliseconds)),
     setNew: async (key, value, milliseconds) =>
-      (await plainly(client.set(key, value, 'PX', milliseconds, 'NX'))) === 'OK',
-    remove: (key) => plainly(client.del(key)),
+      (await plainly(commands().set(key, value, 'PX', milliseconds, 'NX'))) === 'OK',
+    remove: (key) => plainly(commands().del(key)),
     increment: (key) => plainly(client.incr(key)),
     async keys(prefix) {
       const nodes = client instanceof Cluster ? client.nodes('master') : [client]
@@ -87,6 +93,20 @@ function handlerOf(value: unknown): { readonly redis: Redis | undefined } {
   const redis: unknown =
     typeof value === 'object' && value !== null ? Reflect.get(value, 'redis') : undefined
   return { redis: redis instanceof Redis ? redis : undefined }
+}
+
+/**
+ * Has what is said to the server in this turn of the event loop go out in one piece: a
+ * write to the socket costs more than the command in it.
+ *
+ * @param stream none before the client first connects, whatever its types say
+ */
+function gather(stream: Redis['stream'] | undefined): void {
+  if (stream === undefined || stream.writableCorked > 0) return
+  stream.cork()
+  process.nextTick(() => {
+    stream.uncork()
+  })
 }
 
 /** With ioredis's words for having no connection put into an operator's. */

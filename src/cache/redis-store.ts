@@ -13,10 +13,13 @@ import type { Fact, LookupObserver, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import { errorText } from '../text.js'
 import { claimKey, composeEntry, entryKey, KEY_START, parseEntry } from './entry.js'
+import { OURS, THEIRS } from './shared-store.js'
 import type { SharedStore } from './shared-store.js'
 
 /** What is asked of a Redis client. Any of it may reject, or never settle. */
 export type RedisCommands = {
+  /** Whether they are done in the order in which they are given: by one server, on one connection. */
+  readonly isInOrder: boolean
   readonly get: (key: string) => Promise<string | null>
   readonly set: (key: string, value: string, milliseconds: number) => Promise<unknown>
   /** Whether it was not there before. */
@@ -65,6 +68,14 @@ export function createRedisStore(parts: RedisParts): RedisStore {
     write: { fault: undefined, isTold: false, restUntil: 0 },
   }
 
+  let isStarted = false
+  parts.started.then(
+    () => {
+      isStarted = true
+    },
+    nothing, // those who wait are told
+  )
+
   const keyOf = (name: DomainName, type: RecordType): string => prefix + entryKey(name, type)
   const claimOf = (name: DomainName, type: RecordType): string => prefix + claimKey(name, type)
 
@@ -84,19 +95,26 @@ export function createRedisStore(parts: RedisParts): RedisStore {
     }
   }
 
-  async function inTime<T>(command: () => Promise<T>): Promise<T> {
-    let cancel = nothing
-    let isLate = false
-    const late = new Promise<never>((_, reject) => {
-      cancel = schedule(timeoutMs, () => {
-        isLate = true
-        reject(new Error(`no answer within ${timeoutMs} ms`))
+  function inTime<T>(command: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let isOver = false
+      const end = <R>(settle: (result: R) => void) => {
+        return (result: R): void => {
+          isOver = true
+          cancel()
+          settle(result)
+        }
+      }
+      const fail = end(reject)
+      const cancel = schedule(timeoutMs, () => {
+        fail(new Error(`no answer within ${timeoutMs} ms`))
       })
-    })
-    // What nobody waits for any more is not said to a Redis that starts late.
-    const reply = parts.started.then(() => (isLate ? late : command()))
-    return Promise.race([reply, late]).finally(() => {
-      cancel()
+      const say = (): void => {
+        // What nobody waits for any more is not said to a Redis that starts late.
+        if (!isOver) command().then(end(resolve), fail)
+      }
+      if (isStarted) say()
+      else parts.started.then(say, fail)
     })
   }
 
@@ -126,11 +144,14 @@ export function createRedisStore(parts: RedisParts): RedisStore {
   return {
     get,
 
-    async claim(name, type) {
-      const isOurs = await attempt('write', () =>
-        commands.setNew(claimOf(name, type), '1', patienceMs),
-      )
-      return isOurs ?? true
+    async claim(name, type, latest = 0) {
+      const claiming = attempt('write', () => commands.setNew(claimOf(name, type), '1', patienceMs))
+      // Looked at behind it: somebody may have found it and ended their claim just before.
+      if (!commands.isInOrder) await claiming
+      const [isNew, fact] = await Promise.all([claiming, get(name, type)])
+      if (fact === undefined || fact.expiresAt <= latest) return isNew === false ? THEIRS : OURS
+      if (isNew === true) await attempt('write', () => commands.remove(claimOf(name, type)))
+      return { kind: 'known', fact }
     },
 
     async wait(name, type) {
@@ -190,11 +211,11 @@ export const EPOCH_KEY = `${KEY_START}epoch`
 
 /** The same fact by another clock. */
 function shifted<T extends Fact | undefined>(fact: T, ahead: number): T {
-  return fact && { ...fact, expiresAt: fact.expiresAt + ahead }
+  return fact && ahead !== 0 ? { ...fact, expiresAt: fact.expiresAt + ahead } : fact
 }
 
 function nothing(): void {
-  // no timer is running
+  // nobody to tell
 }
 
 /** How long a Redis that has failed is left alone. */

@@ -12,18 +12,33 @@ import type { DomainName } from '../name.js'
 export type SharedStore = {
   /** What somebody was told, if it is whole, ours and still valid. */
   readonly get: (name: DomainName, type: RecordType) => Promise<Fact | undefined>
-  /** Whether it is for this process to ask DNS; else somebody is at it. */
-  readonly claim: (name: DomainName, type: RecordType) => Promise<boolean>
+  /**
+   * Whose it is to ask DNS.
+   *
+   * @param latest what expires by then is not worth knowing, in milliseconds since the epoch
+   */
+  readonly claim: (name: DomainName, type: RecordType, latest?: number) => Promise<Claim>
   /** What the one who is at it finds; undefined if nothing, or not soon enough. */
   readonly wait: (name: DomainName, type: RecordType) => Promise<Fact | undefined>
   /** Ends the claim; with what was found, for everybody. */
   readonly release: (name: DomainName, type: RecordType, found: Fact | undefined) => Promise<void>
 }
 
+export type Claim =
+  /** This process's, until it releases it. */
+  | { readonly kind: 'ours' }
+  /** Somebody is at it. */
+  | { readonly kind: 'theirs' }
+  /** Somebody has just found it: nobody's any more. */
+  | { readonly kind: 'known'; readonly fact: Fact }
+
+export const OURS: Claim = { kind: 'ours' }
+export const THEIRS: Claim = { kind: 'theirs' }
+
 /** For a process on its own. */
 export const NO_SHARED_STORE: SharedStore = {
   get: () => Promise.resolve(undefined),
-  claim: () => Promise.resolve(true),
+  claim: () => Promise.resolve(OURS),
   wait: () => Promise.resolve(undefined),
   release: () => Promise.resolve(),
 }

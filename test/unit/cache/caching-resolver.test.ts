@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createCachingResolver } from '../../../src/cache/caching-resolver.js'
 import { createMemoryStore } from '../../../src/cache/memory-store.js'
-import { NO_SHARED_STORE } from '../../../src/cache/shared-store.js'
+import { NO_SHARED_STORE, THEIRS } from '../../../src/cache/shared-store.js'
 import type { SharedStore } from '../../../src/cache/shared-store.js'
 import type { Fact, FailureCause, Lookup, LookupEvent, Resolver } from '../../../src/lookup.js'
 import { name } from '../../support/names.js'
@@ -264,7 +264,7 @@ describe('what is shared', () => {
   test('somebody else is at it: their answer is waited for', async () => {
     const shared: SharedStore = {
       ...NO_SHARED_STORE,
-      claim: () => Promise.resolve(false),
+      claim: () => Promise.resolve(THEIRS),
       wait: () => Promise.resolve(theirs),
     }
     const { resolver, asked } = laboratory((now) => facts(60, now), 10, shared)
@@ -273,10 +273,23 @@ describe('what is shared', () => {
   })
 
   test('somebody else was at it and came to nothing: DNS is asked', async () => {
-    const shared: SharedStore = { ...NO_SHARED_STORE, claim: () => Promise.resolve(false) }
+    const shared: SharedStore = { ...NO_SHARED_STORE, claim: () => Promise.resolve(THEIRS) }
     const { resolver, asked } = laboratory((now) => facts(60, now), 10, shared)
     assert.equal((await resolver.lookup(mx, 'A')).kind, 'found')
     assert.equal(asked.length, 1)
+  })
+
+  test('somebody has found it between the look and the claim: DNS is not asked', async () => {
+    const released: unknown[] = []
+    const shared: SharedStore = {
+      ...NO_SHARED_STORE,
+      claim: () => Promise.resolve({ kind: 'known', fact: theirs }),
+      release: (...args) => Promise.resolve(void released.push(args)),
+    }
+    const { resolver, asked } = laboratory((now) => facts(60, now), 10, shared)
+    assert.equal((await resolver.lookup(mx, 'A')).kind, 'found')
+    assert.equal(asked.length, 0)
+    assert.deepEqual(released, [], 'the claim is not ours')
   })
 
   const released: readonly (readonly [string, (now: () => number) => Lookup, boolean])[] = [

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { composeEntry } from '../../../src/cache/entry.js'
 import { createRedisStore } from '../../../src/cache/redis-store.js'
 import type { RedisCommands } from '../../../src/cache/redis-store.js'
+import { OURS, THEIRS } from '../../../src/cache/shared-store.js'
 import type { Fact, LookupEvent } from '../../../src/lookup.js'
 import { createClock } from '../../support/clock.js'
 import { name } from '../../support/names.js'
@@ -13,7 +14,7 @@ const KEY = 'p:1:A:mx.example'
 const CLAIM = 'p:1:claim:A:mx.example'
 
 /** Redis as a map, and what goes wrong with it: by command, or in all of them. */
-function store(started = Promise.resolve()) {
+function store(started = Promise.resolve(), isInOrder = true) {
   const clock = createClock()
   let lead = 0
   const held = new Map<string, string>()
@@ -30,6 +31,7 @@ function store(started = Promise.resolve()) {
     return held.set(key, value).size > 0
   }
   const commands: RedisCommands = {
+    isInOrder,
     get: (key) => run('get', key, () => held.get(key) ?? null),
     set: (key, value, milliseconds) => run('set', key, () => put(key, value, milliseconds)),
     setNew: (key, value, milliseconds) =>
@@ -86,14 +88,38 @@ async function soFar<T>(promise: Promise<T>): Promise<T | 'nothing yet'> {
 describe('a Redis that is well', () => {
   test('a fact that is released is there for as long as it lives, and the claim is not', async () => {
     const { claim, release, get, lives, held, fact } = store()
-    assert.equal(await claim(MX, 'A'), true)
-    assert.equal(await claim(MX, 'A'), false)
+    assert.deepEqual(await claim(MX, 'A'), OURS)
+    assert.deepEqual(await claim(MX, 'A'), THEIRS)
     await release(MX, 'A', fact)
     assert.deepEqual([...held.keys()], [KEY])
     assert.equal(lives.get(KEY), 60_000)
     assert.deepEqual(await get(MX, 'A'), fact)
     assert.equal(await get(MX, 'AAAA'), undefined)
-    assert.equal(await claim(MX, 'A'), true)
+    assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
+  })
+
+  for (const isInOrder of [true, false]) {
+    const how = isInOrder ? 'one connection' : 'several nodes'
+    test(`${how}: what is found between the look and the claim is seen, and the claim given up`, async () => {
+      const { claim, held, said, fact } = store(Promise.resolve(), isInOrder)
+      held.set(KEY, composeEntry(MX, 'A', fact, undefined))
+      assert.deepEqual(await claim(MX, 'A'), { kind: 'known', fact })
+      assert.deepEqual(said, [`setNew ${CLAIM}`, `get ${KEY}`, `remove ${CLAIM}`])
+      held.set(CLAIM, '1')
+      assert.deepEqual(await claim(MX, 'A'), { kind: 'known', fact })
+      assert.ok(held.has(CLAIM), 'the claim of somebody else stays')
+      held.delete(CLAIM)
+      assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS, 'not outlived')
+      assert.deepEqual(await claim(MX, 'A', fact.expiresAt), THEIRS)
+      assert.deepEqual(await claim(MX, 'A', fact.expiresAt - 1), { kind: 'known', fact })
+    })
+  }
+
+  test('several nodes: nobody looks before the claim is there', async () => {
+    const { claim, said, isSilent } = store(Promise.resolve(), false)
+    isSilent()
+    assert.equal(await soFar(claim(MX, 'A')), 'nothing yet')
+    assert.deepEqual(said, [`setNew ${CLAIM}`])
   })
 
   test('a clock that runs ahead lengthens no life: entries go by the wall clock', async () => {
@@ -173,7 +199,7 @@ describe('a Redis that is not', () => {
     const { get, claim, wait, release, epoch, isGone, said, news, clock, fact } = store()
     isGone()
     assert.equal(await get(MX, 'A'), undefined)
-    assert.equal(await claim(MX, 'A'), true)
+    assert.deepEqual(await claim(MX, 'A'), OURS)
     await release(MX, 'A', fact)
     assert.equal(await epoch(), undefined)
     const waiting = wait(MX, 'A')
@@ -229,7 +255,7 @@ describe('a Redis that is not', () => {
     held.set(KEY, composeEntry(MX, 'A', fact, undefined))
     isFull()
     for (let i = 0; i < 3; i++) {
-      assert.equal(await claim(MX, 'A'), true)
+      assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
       await release(MX, 'A', fact)
       // A new connection says nothing about whether it takes writes.
       noteConnection(undefined)
@@ -254,7 +280,7 @@ describe('a Redis that is not', () => {
     assert.equal(await soFar(getting), undefined)
     const claiming = claim(MX, 'AAAA')
     start()
-    assert.equal(await claiming, true)
+    assert.deepEqual(await claiming, OURS)
     assert.deepEqual(said, ['setNew p:1:claim:AAAA:mx.example'])
   })
 })
