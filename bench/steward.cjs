@@ -64,12 +64,23 @@ exports.register = function () {
     next()
   }
 
-  /** The time of a plan begins where the hooks of other plugins have ended. */
+  /** The time of a plan begins where the hooks of other plugins have ended; that of our hook is noted. */
   function stampBeforeDane({ registered_hooks }) {
     const hooks = registered_hooks.get_mx
     if (hooks.some(({ method }) => method === 'note_start')) return
     const at = hooks.findIndex(({ plugin: name }) => name === 'dane')
+    const { method } = hooks[at]
     hooks.splice(at, 0, { ...hooks[at], plugin: plugin.name, method: 'note_start' })
+    const { dane } = plugin.haraka_require('plugins').registered_plugins
+    const answer = dane[method]
+    dane[method] = function (next, hmail, ...rest) {
+      const askedAt = performance.now()
+      const noted = (...result) => {
+        hmail.answeredAfter = performance.now() - askedAt
+        next(...result)
+      }
+      return answer.call(this, noted, hmail, ...rest)
+    }
   }
 
   /** From the hook get_mx to the list of hosts that Haraka is given, one domain after the other. */
@@ -80,6 +91,7 @@ exports.register = function () {
     const { cfg } = plugin.haraka_require('outbound/config')
     const rcpt_to = []
     const microseconds = new Array(domains.length)
+    const ownMicroseconds = new Array(domains.length)
     const cpu = process.cpuUsage()
     let refused = 0
     let at = 0
@@ -88,6 +100,7 @@ exports.register = function () {
         const hmail = Object.create(HMailItem.prototype)
         const done = (isPlan) => {
           microseconds[index] = (performance.now() - hmail.startedAt) * 1000
+          ownMicroseconds[index] = (hmail.answeredAfter ?? 0) * 1000
           if (!isPlan) refused += 1
           resolve()
         }
@@ -107,7 +120,7 @@ exports.register = function () {
     }
     await Promise.all(Array.from({ length: atOnce }, take))
     const { user, system } = process.cpuUsage(cpu)
-    return { microseconds, refused, cpuSeconds: (user + system) / 1e6 }
+    return { microseconds, ownMicroseconds, refused, cpuSeconds: (user + system) / 1e6 }
   }
 
   async function memory() {

@@ -24,7 +24,10 @@ export type Delivery = {
 }
 
 export type Planning = {
+  /** From before our hook until Haraka has its list of hosts. */
   readonly microseconds: readonly number[]
+  /** Of these, from our hook's call to its answer; 0 where not timed. */
+  readonly ownMicroseconds: readonly number[]
   /** Messages that got no plan. */
   readonly refused: number
   readonly cpuSeconds: number
@@ -200,11 +203,12 @@ function hasNumbers<K extends string>(...keys: readonly K[]) {
 const isDelivery = hasNumbers('delivered', 'deferred', 'bounced', 'seconds', 'cpuSeconds')
 
 function isPlanning(value: unknown): value is Planning {
-  const times: unknown = fieldOf(value, 'microseconds')
   return (
     hasNumbers('refused', 'cpuSeconds')(value) &&
-    Array.isArray(times) &&
-    times.every((each) => typeof each === 'number')
+    ['microseconds', 'ownMicroseconds'].every((key) => {
+      const times: unknown = fieldOf(value, key)
+      return Array.isArray(times) && times.every((each) => typeof each === 'number')
+    })
   )
 }
 

@@ -138,7 +138,8 @@ export function createRedisStore(parts: RedisParts): RedisStore {
     const text = await attempt('read', () => commands.get(keyOf(name, type)))
     if (typeof text !== 'string') return undefined
     const ahead = lead()
-    return shifted(parseEntry(name, type, text, secret, now() - ahead, maxTtlMs), ahead)
+    const fact = parseEntry(name, type, text, secret, now() - ahead, maxTtlMs)
+    return fact && shifted(fact, ahead)
   }
 
   return {
@@ -210,8 +211,8 @@ export function createRedisStore(parts: RedisParts): RedisStore {
 export const EPOCH_KEY = `${KEY_START}epoch`
 
 /** The same fact by another clock. */
-function shifted<T extends Fact | undefined>(fact: T, ahead: number): T {
-  return fact && ahead !== 0 ? { ...fact, expiresAt: fact.expiresAt + ahead } : fact
+function shifted(fact: Fact, ahead: number): Fact {
+  return Object.assign({}, fact, { expiresAt: fact.expiresAt + ahead })
 }
 
 function nothing(): void {

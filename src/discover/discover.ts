@@ -109,8 +109,8 @@ async function discoverHostPlan(
       ? { kind: 'literal', addresses: [exchange] }
       : await discoverHost(resolver, exchange)
   const addresses = 'addresses' in facts ? facts.addresses : []
-  const decided = await decideHost(resolver, route, facts, options)
-  return { exchange, preference, addresses, facts, ...decided }
+  const { policy, tlsa } = await decideHost(resolver, route, facts, options)
+  return { exchange, preference, addresses, facts, policy, tlsa }
 }
 
 /** Asks for TLSA records where the decision hangs on them. */
@@ -120,13 +120,13 @@ async function decideHost(
   facts: HostFacts,
   options: DiscoverOptions,
 ): Promise<Pick<HostPlan, 'policy' | 'tlsa'>> {
-  const known = { ...options, route, host: facts }
-  const first = decide({ ...known, tlsa: undefined })
+  const { policy, insecureMx, port } = options
+  const first = decide({ policy, insecureMx, route, host: facts, tlsa: undefined })
   if (first !== 'ask-tlsa') return { policy: first, tlsa: undefined }
 
   const bases = facts.kind === 'reachable' ? facts.tlsaBases : []
-  const tlsa = await discoverTlsa(resolver, options.port, bases)
-  return { policy: decided({ ...known, tlsa }), tlsa }
+  const tlsa = await discoverTlsa(resolver, port, bases)
+  return { policy: decided({ policy, insecureMx, route, host: facts, tlsa }), tlsa }
 }
 
 function decided(circumstances: Circumstances): HostPolicy {

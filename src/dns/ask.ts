@@ -68,7 +68,7 @@ export function createAsk(parts: AskParts): Ask {
     asking: Spelled,
     isPadded: boolean,
   ): { query: Buffer; isReply: (bytes: Buffer) => boolean } {
-    const question = { ...asking, id: entropy(2).readUInt16BE(0), isPadded }
+    const question = { id: entropy(2).readUInt16BE(0), isPadded, ...asking }
     return {
       query: composeQuery(question),
       isReply: (bytes) => answersQuestion(bytes, question),

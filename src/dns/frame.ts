@@ -80,7 +80,7 @@ export function readFrame(bytes: Buffer): Frame | undefined {
       at = record.end
     }
   }
-  return at === bytes.length ? { ...head, records } : undefined
+  return at === bytes.length ? { records, ...head } : undefined
 }
 
 /** The name at `start`, which may go on elsewhere by pointers; it has to end before `limit` where it stands. */

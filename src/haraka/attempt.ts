@@ -65,7 +65,7 @@ export class Attempt {
   constructor(env: Environment, hmail: Hmail) {
     this.env = env
     this.hmail = hmail
-    this.parts = { ...env.parts(), isTlsEnabled: hmail.cfg?.enable_tls !== false }
+    this.parts = { isTlsEnabled: hmail.cfg?.enable_tls !== false, ...env.parts() }
     this.destination = destinationOf(hmail)
     this.policy = policyOf(this.parts.settings, this.destination)
     // RFC 7672 §2.2: an address literal is no business of DANE, unless DANE is mandatory.

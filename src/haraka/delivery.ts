@@ -215,7 +215,7 @@ export function toCandidates(
   }
   const gate = demandsTls(policy) ? { policy, route, plan, port: mx.port } : undefined
   return addresses.map((address) => ({
-    mx: { ...mx, exchange: address, priority: preference, from_dns: exchange },
+    mx: Object.assign({}, mx, { exchange: address, priority: preference, from_dns: exchange }),
     host: exchange,
     gate,
   }))

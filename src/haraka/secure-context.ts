@@ -30,7 +30,7 @@ export function shareContext(
     if (known === undefined || !isSame(known.values, values)) {
       known = { values, context: createSecureContext(options) }
     }
-    return { ...options, secureContext: known.context }
+    return Object.assign({}, options, { secureContext: known.context })
   }
 }
 

@@ -16,8 +16,7 @@ export function handshakeOptions(
 ): ConnectionOptions {
   // A resumed session shows no certificate.
   const { minVersion, session: _, ...rest } = options
-  return {
-    ...rest,
+  const ours: ConnectionOptions = {
     // RFC 7672 §8.1.
     servername: tlsaBase,
     rejectUnauthorized: false,
@@ -25,6 +24,7 @@ export function handshakeOptions(
     // RFC 8996: not below TLS 1.2, whatever is allowed elsewhere.
     minVersion: minVersion === 'TLSv1.3' ? minVersion : 'TLSv1.2',
   }
+  return Object.assign(rest, ours)
 }
 
 /** RFC 8996: to be looked at after the handshake, since options can be overridden on their way. */
