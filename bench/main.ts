@@ -23,7 +23,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Figure>>> = {
   growth: measureGrowth,
 }
 
-const FULL: Size = { pairs: 5, messages: 2000, samples: 2000, destinations: [1e3, 1e4, 1e5] }
+const FULL: Size = { pairs: 7, messages: 1000, samples: 2000, destinations: [1e3, 1e4, 1e5] }
 const QUICK: Size = { pairs: 2, messages: 300, samples: 200, destinations: [1e3] }
 
 async function main(): Promise<void> {
