@@ -137,7 +137,7 @@ export function openSharedStore(
     maxTtlMs: cache.maxTtlMs,
     now,
     lead,
-    schedule,
+    schedule: scheduleBehindWrites,
     observe,
   })
   return { store, client }
@@ -233,3 +233,17 @@ const EPOCH_MS = 5_000
 
 /** How long a person waits for Redis. */
 const CONNECT_MS = 2_000
+
+/** As `schedule`, from the end of this turn of the event loop on, which is when commands go out to Redis. */
+function scheduleBehindWrites(milliseconds: number, action: () => void): () => void {
+  let isCanceled = false
+  let cancel = (): void => {
+    isCanceled = true
+  }
+  process.nextTick(() => {
+    if (!isCanceled) cancel = schedule(milliseconds, action)
+  })
+  return () => {
+    cancel()
+  }
+}

@@ -4,7 +4,7 @@
  * From the system's generator, a block at a time: asking it for two octets costs as much
  * as asking it for thousands, and every question to a resolver needs some.
  *
- * Promises: every octet is handed out once. Effects: none but the generator that is given.
+ * Promises: every octet is handed out once, and none where the generator fails, which throws. Effects: none but the generator that is given.
  */
 
 /** @param fill fills a buffer with octets that nobody can predict, as `randomFillSync` does */
@@ -12,9 +12,10 @@ export function createEntropy(fill: (buffer: Buffer) => unknown): (octets: numbe
   let block = Buffer.alloc(0)
   return (octets) => {
     if (block.length < octets) {
-      // A new one, since what was handed out is part of the old one.
-      block = Buffer.alloc(Math.max(BLOCK, octets))
-      fill(block)
+      // A new one, since what was handed out is part of the old one; and none that is not filled.
+      const fresh = Buffer.alloc(Math.max(BLOCK, octets))
+      fill(fresh)
+      block = fresh
     }
     const given = block.subarray(0, octets)
     block = block.subarray(octets)

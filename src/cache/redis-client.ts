@@ -7,6 +7,7 @@
  * connections and their timers, released by `close`.
  */
 import { isIP } from 'node:net'
+import type { Writable } from 'node:stream'
 import { Cluster, Redis } from 'ioredis'
 import type { ClusterOptions, RedisOptions } from 'ioredis'
 import DataHandler from 'ioredis/built/DataHandler.js'
@@ -96,18 +97,30 @@ function handlerOf(value: unknown): { readonly redis: Redis | undefined } {
 }
 
 /**
- * Has what is said to the server in this turn of the event loop go out in one piece: a
- * write to the socket costs more than the command in it.
+ * To be called before each command: has what is said to the server in this turn of the event
+ * loop go out together, a write to the socket costing more than the command in it; but not
+ * more than `MAX_HELD` of it, so that a long turn does not keep the server waiting.
  *
  * @param stream none before the client first connects, whatever its types say
  */
-function gather(stream: Redis['stream'] | undefined): void {
-  if (stream === undefined || stream.writableCorked > 0) return
+export function gather(
+  stream: Pick<Writable, 'cork' | 'uncork' | 'writableCorked' | 'writableLength'> | undefined,
+): void {
+  if (stream === undefined) return
+  if (stream.writableCorked > 0) {
+    if (stream.writableLength < MAX_HELD) return
+    stream.uncork()
+    stream.cork()
+    return
+  }
   stream.cork()
   process.nextTick(() => {
     stream.uncork()
   })
 }
+
+/** Octets: a hundred commands or so. */
+const MAX_HELD = 16 * 1024
 
 /** With ioredis's words for having no connection put into an operator's. */
 async function plainly<T>(command: Promise<T>): Promise<T> {

@@ -79,8 +79,16 @@ export function createRedisStore(parts: RedisParts): RedisStore {
   const keyOf = (name: DomainName, type: RecordType): string => prefix + entryKey(name, type)
   const claimOf = (name: DomainName, type: RecordType): string => prefix + claimKey(name, type)
 
-  /** The command's reply, or undefined where Redis is out of order. */
-  async function attempt<T>(what: What, command: () => Promise<T>): Promise<T | undefined> {
+  /**
+   * The command's reply, or undefined where Redis is out of order.
+   *
+   * @param first what is to be known before a failure is told
+   */
+  async function attempt<T>(
+    what: What,
+    command: () => Promise<T>,
+    first: () => Promise<unknown> = () => Promise.resolve(),
+  ): Promise<T | undefined> {
     const state = health[what]
     if (state.restUntil > now()) return undefined
     // One of those who wait finds out whether it is back.
@@ -90,6 +98,7 @@ export function createRedisStore(parts: RedisParts): RedisStore {
       recovered(what)
       return reply
     } catch (error) {
+      await first()
       lost(what, errorText(error))
       return undefined
     }
@@ -111,7 +120,12 @@ export function createRedisStore(parts: RedisParts): RedisStore {
       })
       const say = (): void => {
         // What nobody waits for any more is not said to a Redis that starts late.
-        if (!isOver) command().then(end(resolve), fail)
+        if (isOver) return
+        try {
+          command().then(end(resolve), fail)
+        } catch (error) {
+          fail(error)
+        }
       }
       if (isStarted) say()
       else parts.started.then(say, fail)
@@ -146,11 +160,20 @@ export function createRedisStore(parts: RedisParts): RedisStore {
     get,
 
     async claim(name, type, latest = 0) {
-      const claiming = attempt('write', () => commands.setNew(claimOf(name, type), '1', patienceMs))
+      let looking: Promise<Fact | undefined> | undefined
+      const look = (): Promise<Fact | undefined> => (looking ??= get(name, type))
+      // If both fail, it is the reading that is told of.
+      const claiming = attempt(
+        'write',
+        () => commands.setNew(claimOf(name, type), '1', patienceMs),
+        look,
+      )
       // Looked at behind it: somebody may have found it and ended their claim just before.
       if (!commands.isInOrder) await claiming
-      const [isNew, fact] = await Promise.all([claiming, get(name, type)])
-      if (fact === undefined || fact.expiresAt <= latest) return isNew === false ? THEIRS : OURS
+      const [isNew, fact] = await Promise.all([claiming, look()])
+      if (fact === undefined || fact.expiresAt < latest + WORTH_MS) {
+        return isNew === false ? THEIRS : OURS
+      }
       if (isNew === true) await attempt('write', () => commands.remove(claimOf(name, type)))
       return { kind: 'known', fact }
     },
@@ -219,6 +242,11 @@ function nothing(): void {
   // nobody to tell
 }
 
+/**
+ * How much longer than another a fact has to live to be newer: the same one, read twice, may
+ * differ by the fraction of a millisecond that clocks differ by.
+ */
+const WORTH_MS = 1_000
 /** How long a Redis that has failed is left alone. */
 const REST_MS = 1_000
 /** Between two looks at what somebody else is about to find, growing. */

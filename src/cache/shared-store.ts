@@ -15,7 +15,7 @@ export type SharedStore = {
   /**
    * Whose it is to ask DNS.
    *
-   * @param latest what expires by then is not worth knowing, in milliseconds since the epoch
+   * @param latest what expires by then, or a second later, is not worth knowing; milliseconds since the epoch
    */
   readonly claim: (name: DomainName, type: RecordType, latest?: number) => Promise<Claim>
   /** What the one who is at it finds; undefined if nothing, or not soon enough. */

@@ -31,6 +31,19 @@ describe('entropy (RFC 5452 §9.2)', () => {
     }
   })
 
+  test('a generator that fails gives nothing, and nothing that it has not filled', () => {
+    let calls = 0
+    const entropy = createEntropy((buffer) => {
+      if (calls++ % 2 === 0) throw new Error('no entropy')
+      buffer.fill(0xa5)
+    })
+    assert.throws(() => entropy(2), /no entropy/)
+    assert.equal(entropy(2).toString('hex'), 'a5a5')
+    entropy(4000)
+    assert.throws(() => entropy(200), /no entropy/)
+    assert.equal(entropy(200).toString('hex'), 'a5'.repeat(200))
+  })
+
   test("ids from the system's generator take all their values", () => {
     const entropy = createEntropy(randomFillSync)
     const ids = new Set(Array.from({ length: 1_000_000 }, () => entropy(2).readUInt16BE(0)))

@@ -72,6 +72,10 @@ function store(started = Promise.resolve(), isInOrder = true) {
       (trouble = (command) =>
         command === 'get' ? undefined : Promise.reject(new Error('OOM command not allowed'))),
     isWell: () => (trouble = undefined),
+    throws: () =>
+      (trouble = () => {
+        throw new Error('a bug')
+      }),
     /** This process's clock runs ahead of the wall clock from now on. */
     isAhead: (milliseconds: number) => (lead = milliseconds),
   }
@@ -111,9 +115,17 @@ describe('a Redis that is well', () => {
       held.delete(CLAIM)
       assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS, 'not outlived')
       assert.deepEqual(await claim(MX, 'A', fact.expiresAt), THEIRS)
-      assert.deepEqual(await claim(MX, 'A', fact.expiresAt - 1), { kind: 'known', fact })
+      assert.deepEqual(await claim(MX, 'A', fact.expiresAt - 1_000), { kind: 'known', fact })
     })
   }
+
+  test('the same fact read again is no newer one, though clocks differ by part of a millisecond', async () => {
+    const { claim, release, held, fact, isAhead } = store()
+    held.set(KEY, composeEntry(MX, 'A', fact, undefined))
+    isAhead(0.7)
+    assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
+    await release(MX, 'A', undefined)
+  })
 
   test('several nodes: nobody looks before the claim is there', async () => {
     const { claim, said, isSilent } = store(Promise.resolve(), false)
@@ -215,6 +227,42 @@ describe('a Redis that is not', () => {
     await Promise.all([get(MX, 'A'), get(MX, 'A'), get(MX, 'A')])
     assert.equal(said.length, asked + 1)
     assert.equal(news.length, 1)
+  })
+
+  for (const isInOrder of [true, false]) {
+    const how = isInOrder ? 'one connection' : 'several nodes'
+    test(`${how}: a claim that meets it gone or silent tells that it is lost, and no more`, async () => {
+      for (const trouble of ['isGone', 'isSilent'] as const) {
+        const made = store(Promise.resolve(), isInOrder)
+        made[trouble]()
+        const claiming = made.claim(MX, 'A')
+        for (let i = 0; i < 4; i++) {
+          await made.clock.advance(100)
+          await soFar(claiming)
+        }
+        assert.deepEqual(await soFar(claiming), OURS)
+        assert.equal(made.news.length, 1, made.news.join('; '))
+        assert.match(made.news[0] ?? '', /^read: /)
+      }
+    })
+  }
+
+  test('a client that throws, before it has started or after, is one that fails', async () => {
+    for (const isEarly of [true, false]) {
+      let start: () => void = () => undefined
+      const started = new Promise<void>((resolve) => {
+        start = resolve
+      })
+      const { get, throws, news } = store(started)
+      throws()
+      if (!isEarly) start()
+      await soFar(started)
+      const getting = get(MX, 'A')
+      start()
+      await soFar(started)
+      assert.equal(await soFar(getting), undefined)
+      assert.deepEqual(news, ['read: a bug'])
+    }
   })
 
   test('back: told once', async () => {
