@@ -52,6 +52,8 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
       await alone.forget()
       await alone.plan([world.other])
       runs['cold']?.push(await planned(alone, domains))
+      // A reload makes functions anew that are compiled again when they have been used for a while.
+      for (let i = 0; i < 5; i++) await planned(alone, domains)
       runs['in process']?.push(await planned(alone, domains))
       await sharing.forget()
       await sharing.plan([world.other])
