@@ -208,6 +208,20 @@ function schedule(milliseconds: number, action: () => void): () => void {
   }
 }
 
+/** As `schedule`, from the end of this turn of the event loop on, which is when commands go out to Redis. */
+function scheduleBehindWrites(milliseconds: number, action: () => void): () => void {
+  let isCanceled = false
+  let cancel = (): void => {
+    isCanceled = true
+  }
+  process.nextTick(() => {
+    if (!isCanceled) cancel = schedule(milliseconds, action)
+  })
+  return () => {
+    cancel()
+  }
+}
+
 function readCa(section: string, file: string | undefined): string | undefined {
   if (file === undefined) return undefined
   const text = readText(section, file)
@@ -233,17 +247,3 @@ const EPOCH_MS = 5_000
 
 /** How long a person waits for Redis. */
 const CONNECT_MS = 2_000
-
-/** As `schedule`, from the end of this turn of the event loop on, which is when commands go out to Redis. */
-function scheduleBehindWrites(milliseconds: number, action: () => void): () => void {
-  let isCanceled = false
-  let cancel = (): void => {
-    isCanceled = true
-  }
-  process.nextTick(() => {
-    if (!isCanceled) cancel = schedule(milliseconds, action)
-  })
-  return () => {
-    cancel()
-  }
-}
