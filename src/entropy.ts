@@ -4,7 +4,8 @@
  * From the system's generator, a block at a time: asking it for two octets costs as much
  * as asking it for thousands, and every question to a resolver needs some.
  *
- * Promises: every octet is handed out once, and none where the generator fails, which throws. Effects: none but the generator that is given.
+ * Promises: every octet is handed out once, and none where the generator fails, which
+ * throws. Effects: none but those of the generator that is given.
  */
 
 /** @param fill fills a buffer with octets that nobody can predict, as `randomFillSync` does */
