@@ -1,4 +1,4 @@
-/** What is a figure of the bench made of? Types only. */
+/** The types of a figure of the bench. */
 import type { World } from './world.js'
 
 export type Size = {
@@ -8,16 +8,16 @@ export type Size = {
   readonly messages: number
   /** Plans, handshakes and verifications timed in one run. */
   readonly samples: number
-  /** Destinations that a cache is filled with. */
+  /** Number of destinations with which a cache is filled. */
   readonly destinations: readonly number[]
 }
 
 export type Bench = {
   readonly world: World
   readonly size: Size
-  /** A folder for CPU profiles, if any are wanted. */
+  /** A folder for CPU profiles, if requested. */
   readonly profiles: string | undefined
-  /** For whoever waits. */
+  /** Reports progress. */
   readonly note: (text: string) => void
 }
 

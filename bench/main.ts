@@ -1,8 +1,8 @@
 /**
  * What does DANE cost? `npm run bench [-- FIGURE...] [--quick] [--json FILE] [--profile FOLDER]`
  *
- * Prints each figure beside its rival, after the machine and the versions it was taken
- * with; see docs/bench.md. Everything runs on loopback in one laboratory.
+ * Prints each figure next to its rival, after the machine and the versions it was taken
+ * with; see docs/dev/bench.md. Everything runs on loopback in one laboratory.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -10,6 +10,7 @@ import type { Bench, Figure, Size } from './figure.js'
 import { measureGrowth } from './figures/growth.js'
 import { measurePlan } from './figures/plan.js'
 import { countQuestions } from './figures/questions.js'
+import { measureStatus } from './figures/status.js'
 import { measureThroughput } from './figures/throughput.js'
 import { measureVerify } from './figures/verify.js'
 import { surroundings, surroundingsText } from './surroundings.js'
@@ -21,6 +22,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Figure>>> = {
   questions: countQuestions,
   verify: measureVerify,
   growth: measureGrowth,
+  status: measureStatus,
 }
 
 const FULL: Size = { pairs: 7, messages: 1000, samples: 2000, destinations: [1e3, 1e4, 1e5] }
@@ -89,5 +91,5 @@ main()
     console.error(error)
     process.exitCode = 1
   })
-  // Whatever a figure that failed has left running ends with this process.
+  // Everything that a failed figure has left running ends with this process.
   .finally(() => process.exit())

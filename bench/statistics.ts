@@ -1,4 +1,4 @@
-/** How are repeated measurements put into few numbers? Pure. */
+/** Summarizes repeated measurements. Pure. */
 
 export type Spread = {
   readonly median: number
@@ -15,7 +15,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, least: sorted[0] ?? NaN, most: sorted.at(-1) ?? NaN, runs: sorted.length }
 }
 
-/** The value that this share of all does not exceed (nearest rank). */
+/** The quantile by nearest rank. */
 export function quantileOf(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN
@@ -26,7 +26,7 @@ export function spreadText({ median, least, most }: Spread, digits = 2): string 
   return `${median.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`
 }
 
-/** Columns as wide as what stands in them. */
+/** Columns as wide as their contents. */
 export function tableText(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, at) =>
     Math.max(...rows.map((row) => row[at]?.length ?? 0)),

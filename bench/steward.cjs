@@ -1,12 +1,12 @@
-// What does the relay do for the bench, from inside?
+// A Haraka plugin that controls and measures a relay for the bench, from inside.
 //
-// A plugin of Haraka that is asked over a socket in the relay's own folder: deliver
-// what is in the queue and tell how long it took and what CPU time, plan one message
-// the way Haraka would, tell the memory, write a profile. It listens to what becomes of
-// messages and changes nothing about them; it is in every relay that is measured, with
+// It takes requests over a socket in the relay's own folder: deliver
+// the queue and report wall-clock and CPU time, plan messages
+// as Haraka would, report the memory, write a profile. It observes the outcome of
+// messages and changes nothing; it is loaded in every measured relay, with
 // DANE or without.
 'use strict'
-/* global exports, setTimeout */
+/* global exports */
 
 const cluster = require('node:cluster')
 const { EventEmitter } = require('node:events')
@@ -20,8 +20,21 @@ const v8 = require('node:v8')
 const vm = require('node:vm')
 
 exports.register = function () {
-  // eslint-disable-next-line @typescript-eslint/no-this-alias -- as Haraka has it
+  // eslint-disable-next-line @typescript-eslint/no-this-alias -- required by Haraka's plugin API
   const plugin = this
+  const who = () => ({ pid: process.pid, isWorker: cluster.isWorker ? 1 : 0 })
+  const verbs = {
+    deliver: deliverer(plugin),
+    plan: planner(plugin),
+    memory,
+    ...profiler(),
+    who,
+  }
+  listen(verbs)
+}
+
+/** Counts how messages are settled, and delivers a queue. */
+function deliverer(plugin) {
   const ends = { delivered: 0, deferred: 0, bounced: 0 }
   const happened = new EventEmitter()
   const count = (what) => (next) => {
@@ -38,8 +51,8 @@ exports.register = function () {
     plugin.register_hook(hook, `note_${what}`)
   }
 
-  /** Takes up the queue as at Haraka's start, until this many messages have come to an end. */
-  async function deliver({ messages }) {
+  /** Loads the queue as Haraka does at start, and waits until this many messages are settled. */
+  return async function deliver({ messages }) {
     const queue = plugin.haraka_require('outbound/queue')
     Object.assign(ends, { delivered: 0, deferred: 0, bounced: 0 })
     const cpu = process.cpuUsage()
@@ -53,18 +66,21 @@ exports.register = function () {
     })
     await queue.init_queue(cluster.isWorker ? process.pid : undefined)
     const endedAt = await all
-    // The last ones are still saying goodbye and removing their files.
+    // The last ones are still sending QUIT and removing their files.
     while (queue.get_stats() !== '0/0/0') await pause(5)
     const { user, system } = process.cpuUsage(cpu)
     return { ...ends, seconds: (endedAt - startedAt) / 1000, cpuSeconds: (user + system) / 1e6 }
   }
+}
 
+/** Times the planning of messages. */
+function planner(plugin) {
   plugin.note_start = (next, hmail) => {
     hmail.startedAt = performance.now()
     next()
   }
 
-  /** The time of a plan begins where the hooks of other plugins have ended; that of our hook is noted. */
+  /** Starts timing a plan after the hooks of other plugins; our own hook is timed separately. */
   function stampBeforeDane({ registered_hooks }) {
     const hooks = registered_hooks.get_mx
     if (hooks.some(({ method }) => method === 'note_start')) return
@@ -83,8 +99,8 @@ exports.register = function () {
     }
   }
 
-  /** From the hook get_mx to the list of hosts that Haraka is given, one domain after the other. */
-  async function plan({ domains, atOnce = 1, isTimed = false }) {
+  /** Times from the get_mx hook to the list of hosts that Haraka receives, for each domain. */
+  return async function plan({ domains, atOnce = 1, isTimed = false }) {
     const plugins = plugin.haraka_require('plugins')
     if (isTimed) stampBeforeDane(plugins)
     const HMailItem = plugin.haraka_require('outbound/hmail')
@@ -102,6 +118,8 @@ exports.register = function () {
           microseconds[index] = (performance.now() - hmail.startedAt) * 1000
           ownMicroseconds[index] = (hmail.answeredAfter ?? 0) * 1000
           if (!isPlan) refused += 1
+          // Tells the plugin that the attempt has ended, as Haraka does.
+          hmail.next_cb?.()
           resolve()
         }
         Object.assign(hmail, {
@@ -122,19 +140,21 @@ exports.register = function () {
     const { user, system } = process.cpuUsage(cpu)
     return { microseconds, ownMicroseconds, refused, cpuSeconds: (user + system) / 1e6 }
   }
+}
 
-  async function memory() {
-    v8.setFlagsFromString('--expose-gc')
-    const collect = vm.runInNewContext('gc')
-    for (let i = 0; i < 3; i++) {
-      collect()
-      await pause(50)
-    }
-    return process.memoryUsage()
+async function memory() {
+  v8.setFlagsFromString('--expose-gc')
+  const collect = vm.runInNewContext('gc')
+  for (let i = 0; i < 3; i++) {
+    collect()
+    await pause(50)
   }
+  return process.memoryUsage()
+}
 
+function profiler() {
   let session
-  const profiler = (method) =>
+  const post = (method) =>
     new Promise((resolve, reject) => {
       session.post(`Profiler.${method}`, (error, result) =>
         error ? reject(error) : resolve(result),
@@ -144,21 +164,23 @@ exports.register = function () {
   async function startProfile() {
     session = new inspector.Session()
     session.connect()
-    await profiler('enable')
-    await profiler('start')
+    await post('enable')
+    await post('start')
     return {}
   }
 
   async function stopProfile({ file }) {
-    const { profile } = await profiler('stop')
+    const { profile } = await post('stop')
     session.disconnect()
     fs.writeFileSync(file, JSON.stringify(profile))
     return {}
   }
 
-  const who = () => ({ pid: process.pid, isWorker: cluster.isWorker ? 1 : 0 })
-  const verbs = { deliver, plan, memory, startProfile, stopProfile, who }
+  return { startProfile, stopProfile }
+}
 
+/** Answers requests on a socket in the relay's folder, one JSON object per line. */
+function listen(verbs) {
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined)
     readline.createInterface({ input: socket }).on('line', async (line) => {

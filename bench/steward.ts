@@ -1,8 +1,8 @@
 /**
- * How does the bench make a relay work, and learn what it cost?
+ * Makes a relay of the bench work, and measures the cost.
  *
- * By asking the steward (steward.cjs) inside each of its processes, and by filling its
- * queue with files as Haraka itself writes them.
+ * Sends requests to the steward (steward.cjs) inside each of its processes, and fills its
+ * queue with files in Haraka's own format.
  */
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -17,41 +17,41 @@ export type Delivery = {
   readonly delivered: number
   readonly deferred: number
   readonly bounced: number
-  /** Until the last message has come to its end. */
+  /** Until the last message is settled. */
   readonly seconds: number
-  /** Of the relay's processes, all threads. */
+  /** Of all threads of the relay's processes. */
   readonly cpuSeconds: number
 }
 
 export type Planning = {
   /** From before our hook until Haraka has its list of hosts. */
   readonly microseconds: readonly number[]
-  /** Of these, from our hook's call to its answer; 0 where not timed. */
+  /** Of these, from the call of our hook to its answer; 0 if not timed. */
   readonly ownMicroseconds: readonly number[]
-  /** Messages that got no plan. */
+  /** Messages without a plan. */
   readonly refused: number
   readonly cpuSeconds: number
 }
 
 export type Relay = {
   readonly haraka: Haraka
-  /** Fills the queue, one message to each domain, and has it delivered. */
+  /** Fills the queue with one message per domain, and delivers it. */
   readonly deliver: (domains: readonly string[]) => Promise<Delivery>
-  /** What the hook get_mx takes, one domain after the other or some at once. */
+  /** Times the get_mx hook, for one domain after the other or several at once. */
   readonly plan: (domains: readonly string[], atOnce?: number) => Promise<Planning>
-  /** The same one after the other, without the time of other plugins' hooks. */
+  /** The same for one domain after the other, excluding the hooks of other plugins. */
   readonly timedPlan: (domains: readonly string[]) => Promise<Planning>
   /** Resident bytes after garbage collection. */
   readonly residentBytes: () => Promise<number>
-  /** Has dane.ini read anew: the process forgets all that it knew. */
+  /** Reloads dane.ini, which clears the process's cache. */
   readonly forget: () => Promise<void>
-  /** Runs it with a CPU profile written to this file. */
+  /** Runs the work with a CPU profile written to this file. */
   readonly profiled: <T>(file: string, work: () => Promise<T>) => Promise<T>
-  /** Lines of the log that hold this text. */
+  /** Log lines that contain this text. */
   readonly count: (text: string) => number
 }
 
-/** @param nodes workers of the relay; 0: it delivers itself */
+/** @param nodes worker processes of the relay; 0: it delivers itself */
 export async function createSteward(haraka: Haraka, nodes: number): Promise<Relay> {
   const { folder } = haraka
   const workers: number[] = []
@@ -59,7 +59,7 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
     const found = readdirSync(folder).flatMap((name) => /^steward-(\d+)$/.exec(name)?.[1] ?? [])
     workers.length = 0
     for (const pid of found.map(Number)) {
-      // Its socket is there a moment before it listens.
+      // Its socket exists a moment before it listens.
       const who = await ask(folder, pid, 'who', hasNumbers('isWorker')).catch(() => undefined)
       if (who && (who.isWorker === 1 || nodes === 0)) workers.push(pid)
     }
@@ -101,11 +101,12 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
     },
     async forget() {
       const file = path.join(folder, 'config/dane.ini')
-      const before = count('dane.ini reloaded')
+      const taken = nodes === 0 ? 'dane.ini reloaded' : 'workers have taken the new dane.ini'
+      const before = count(taken)
       reloads += 1
       const text = readFileSync(file, 'utf8').replace(/\n; reload.*$/s, '')
       writeFileSync(file, `${text}\n; reload ${reloads}\n`)
-      await until('the reload', () => count('dane.ini reloaded') >= before + workers.length)
+      await until('the reload', () => count(taken) > before)
     },
     async profiled(file, work) {
       await ask(folder, first, 'startProfile', isAnything)
@@ -118,7 +119,7 @@ export async function createSteward(haraka: Haraka, nodes: number): Promise<Rela
   }
 }
 
-/** One file of the queue, in the format of Haraka's outbound/qfile.js and todo.js. */
+/** One queue file, in the format of Haraka's outbound/qfile.js and todo.js. */
 function enqueue(folder: string, pid: number, domain: string): void {
   const now = Date.now()
   const id = randomUUID()
@@ -167,7 +168,7 @@ export function messageTo(domain: string): string {
   return `${lines.join('\r\n')}\r\n`
 }
 
-/** One request to the steward of one process; rejects for a reply that is not as expected. */
+/** Sends one request to the steward of one process; rejects on an unexpected reply. */
 function ask<T>(
   folder: string,
   pid: number,

@@ -1,4 +1,4 @@
-/** On what machine, and with which versions, are figures taken? */
+/** The machine and the versions with which figures are taken. */
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import path from 'node:path'

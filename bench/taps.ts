@@ -1,19 +1,19 @@
 /**
- * What passes between a relay and a server, and in how many rounds?
+ * Counts the queries between a relay and a server, and the rounds they take.
  *
- * A tap stands before the real server, hands everything on and keeps each reply back for
- * a while. A round begins with a question while nothing is unanswered, so what is asked
- * at the same time is one round, and what has to wait for an answer is another.
+ * A tap is a proxy for the real server that delays each reply for
+ * a while. A round begins with a query while none is pending, so queries sent
+ * at the same time are one round, and one that depends on an answer is another.
  */
 import { createSocket } from 'node:dgram'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { decode } from 'dns-packet'
-import { freePort } from '../lab/child.js'
+import { freePort } from '../lab/free-port.js'
 
 export type Tap = {
   readonly port: number
-  /** Questions and rounds since it was asked for the last time, and what was asked. */
+  /** Queries and rounds since the last call, and the queries themselves. */
   readonly take: () => Count
   readonly close: () => void
 }
@@ -24,7 +24,7 @@ export type Count = {
   readonly asked: readonly string[]
 }
 
-/** @param isCounted for what is asked of the server that no message has to do with */
+/** @param isCounted false for queries that no message causes */
 function createCounter(isCounted: (question: string) => boolean): {
   readonly ask: (question: string) => void
   readonly answer: (question: string) => void
@@ -51,7 +51,7 @@ function createCounter(isCounted: (question: string) => boolean): {
   }
 }
 
-/** Before a name server, for datagrams. */
+/** A tap for a name server over UDP. */
 export async function startDnsTap(
   serverPort: number,
   delayMs: number,
@@ -88,7 +88,7 @@ export async function startDnsTap(
   }
 }
 
-/** Before a Redis. Commands are told by their text, which is short and whole on loopback. */
+/** A tap for a Redis. Commands are recognized by their text, which arrives whole on loopback. */
 export async function startRedisTap(
   serverPort: number,
   delayMs: number,
@@ -147,9 +147,9 @@ function commandsIn(text: string): readonly string[] {
     })
 }
 
-/** Of simple replies and bulk strings without line breaks, as entries are. */
+/** For simple replies and bulk strings without line breaks, such as entries. */
 function repliesIn(text: string): number {
   const lines = text.split('\r\n').slice(0, -1)
-  // The text of a bulk string stands in a line of its own behind its length.
+  // The text of a bulk string follows its length on a separate line.
   return lines.filter((line) => !/^\$\d+$/.test(line)).length
 }

@@ -1,10 +1,10 @@
 /**
- * Where does the bench send its mail?
+ * The laboratory of the bench.
  *
- * A laboratory of one mail host and any number of destinations, all signed, each with a
- * host name, address and TLSA record of its own, so that nothing that is known of one
- * helps another. The resolver is real, has room for all of it and is asked for everything
- * before anything is measured: what is measured is the relay and not the resolver.
+ * One mail host and any number of destinations, all signed, each with its own
+ * host name, address and TLSA record, so that cached data of one does not
+ * help another. The resolver is real, has room for all of it and is queried for everything
+ * in advance: the relay is measured, not the resolver.
  */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -21,12 +21,12 @@ import type { Relay } from './steward.js'
 export type World = {
   readonly laboratory: Laboratory
   readonly domains: readonly string[]
-  /** A destination that no figure counts: to have a resolver or a Redis looked at. */
+  /** A destination not counted in any figure, for warming up a resolver or a Redis. */
   readonly other: string
-  /** The host that takes all the mail. */
+  /** The host that accepts all mail. */
   readonly sink: MxHost
   readonly resolverPort: number
-  /** For another resolver like it. */
+  /** Options for another resolver like it. */
   readonly resolverLines: readonly string[]
   readonly startRelay: (setup: RelaySetup) => Promise<Relay>
   readonly stop: () => Promise<void>
@@ -37,6 +37,8 @@ export type RelaySetup = {
   readonly daneIni: readonly string[] | undefined
   readonly resolverPort?: number
   readonly workers?: number
+  /** Additional configuration files, by name. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
 const SINK = 'bench'
@@ -51,7 +53,7 @@ export async function startWorld(destinations: number): Promise<World> {
   const sink = laboratory.hosts.get(`mx-${SINK}.${PLACE.signed}`)
   if (sink === undefined) throw new Error('the host of the bench is missing')
   const resolverLines = [
-    // What was asked for once stays known until the end.
+    // Answers stay cached until the end.
     'cache-min-ttl: 86400',
     'cache-max-negative-ttl: 86400',
     'msg-cache-size: 256m',
@@ -73,7 +75,7 @@ export async function startWorld(destinations: number): Promise<World> {
           unboundPort: setup.resolverPort ?? resolverPort,
           plugins: [...(isPlain ? [] : ['dane']), 'steward'],
           ownPlugins: { steward: readFileSync(path.join(ROOT, 'bench/steward.cjs'), 'utf8') },
-          files: { 'outbound.ini': OUTBOUND_INI },
+          files: { 'outbound.ini': OUTBOUND_INI, ...setup.files },
           isLogInFile: true,
           workers: setup.workers ?? 0,
         },
@@ -100,7 +102,7 @@ function likeSink(row: Row, port: number, host: string): (label: string) => read
 
 const DAY = 86_400
 
-/** As many messages at a time as the Postfix beside it has processes. */
+/** The concurrency, equal to the process limit of the Postfix it is compared with. */
 export const AT_ONCE = 100
 
 const OUTBOUND_INI = `local_mx_ok=true

@@ -1,441 +1,225 @@
 /**
- * Which cases does the laboratory try that the gateways' tables do not have?
+ * Reads beyond-rows.txt: the cases of the laboratory that the gateways' tables do not have.
  *
- * Several MX hosts, aliases, STARTTLS in every broken form, certificates with every
- * flaw, rollover, records that nobody can use, domains without mail. Each row's id
- * says what is special about it.
+ * A row is a heading with its id, what the DNS holds, the hosts, and the expected outcome:
+ *
+ *     == ta-expired
+ *     shown certificate = 2 1 1, leaf expired
+ *     certificate leaf mx expired
+ *     host mx certificate=leaf
+ *     domain         MX    10 mx
+ *     mx             A     host
+ *     _port._tcp.mx  TLSA  2 1 1 ca
+ *     > defer server certificate not trusted (certificate-expired)
+ *
+ * Names: `domain` is ID.signed.example, another single label such as `mx` is
+ * mx-ID.signed.example, `mx@unsigned` is mx-ID in that zone of PLACE, and a name that
+ * ends with a dot is taken as written. `port` is the SMTP port, `A host` the address of
+ * the row's host of that name. TLSA data is `USAGE SELECTOR MATCHING-TYPE` and the name
+ * of a certificate, or hexadecimal; several records are separated by commas.
+ *
+ * Every host has a certificate of its own name, issued by the certificate `ca`, which it
+ * sends too. Words after the host's name change that: `certificate=NAME`, `without-ca`,
+ * `sni=HOST:CERTIFICATE`, `ipv6`, `down`, or a misbehavior of mx-dialog.ts. The line
+ * `certificate NAME HOST` adds one, `expired` or `self-signed`. Further lines:
+ * `policy POLICY`, `place PLACE`, `damaged HOST TYPE` (broken signature), and `shown`,
+ * the columns of the demo's table that are not `secure` and `match`.
+ *
+ * An error names the line. Names of certificates are checked when they are minted.
  */
-import { tlsaFor } from './certificates.js'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { POLICIES } from '../src/policy.js'
+import { mint, tlsaFor } from './certificates.js'
 import type { Minted } from './certificates.js'
-import { mint } from './certificates.js'
-import type { Misbehavior } from './mx-host.js'
+import { MISBEHAVIORS } from './mx-dialog.js'
+import { ROOT } from './root.js'
 import { PLACE } from './rows.js'
 import type { Authority, Row, RowHost, Wanted } from './rows.js'
 
-type Draft = Partial<Omit<Row, 'id' | 'shown'>> & {
-  readonly shown?: Partial<Row['shown']>
-  readonly wanted: Wanted
-}
+type Line = { readonly number: number; readonly keyword: string; readonly words: readonly string[] }
+type Draft = { readonly id: string; readonly lines: Line[] }
 
-const UNTRUSTED = 'server certificate not trusted'
+const FILE = 'lab/beyond-rows.txt'
+const COLUMNS = ['mx', 'address', 'tlsa', 'certificate'] as const
+const EXPIRED = { notBefore: new Date('2020-01-01'), notAfter: new Date('2021-01-01') }
 
 export async function beyondRows(port: number, authority: Authority): Promise<readonly Row[]> {
-  const rows: Row[] = []
-  const add = (id: string, draft: Draft): void => {
-    const shown = {
-      mx: 'secure',
-      address: 'secure',
-      tlsa: 'secure',
-      certificate: 'match',
-      ...draft.shown,
-    }
-    rows.push({
-      id,
-      domain: `${id}.${PLACE.signed}`,
-      policy: 'opportunistic',
-      insecureMx: 'dane',
-      hosts: [],
-      records: [],
-      ...draft,
-      shown,
-    })
-  }
-  const domainOf = (id: string): string => `${id}.${PLACE.signed}`
-  const hostOf = (id: string): string => `mx-${id}.${PLACE.signed}`
-  const mx = (id: string, host = hostOf(id), preference = 10): string =>
-    `${domainOf(id)}. MX ${preference} ${host}.`
-  const a = (host: string): string => `${host}. A @ADDRESS:${host}@`
-  const tlsa = (host: string, record: string): string => `_${port}._tcp.${host}. TLSA ${record}`
-  const serve = (name: string, leaf: Minted, more: Partial<RowHost> = {}): RowHost => ({
-    name,
-    chain: { leaf, others: [authority.ca] },
-    ...more,
-  })
-  /** One host with a certificate of its own, its 3 1 1 record published. */
-  const plain = async (
-    id: string,
-    draft: Draft & {
-      readonly misbehavior?: Misbehavior
-      readonly record?: (leaf: Minted) => string
-    },
-  ): Promise<void> => {
-    const { misbehavior, record = (leaf: Minted) => tlsaFor(3, 1, 1, leaf), ...rest } = draft
-    const leaf = await authority.issue(hostOf(id))
-    add(id, {
-      hosts: [serve(hostOf(id), leaf, misbehavior ? { misbehavior } : {})],
-      records: [mx(id), a(hostOf(id)), tlsa(hostOf(id), record(leaf))],
-      ...rest,
-    })
-  }
-  const withLeaf = (
-    id: string,
-    leaf: Minted,
-    records: readonly string[],
-    draft: Draft,
-    others?: Minted[],
-  ): void =>
-    add(id, {
-      hosts: [{ name: hostOf(id), chain: { leaf, others: others ?? [authority.ca] } }],
-      records: [mx(id), a(hostOf(id)), ...records.map((record) => tlsa(hostOf(id), record))],
-      ...draft,
-    })
-
-  // What a server or somebody on the way may do before TLS.
-  const stripped: readonly (readonly [Misbehavior, string])[] = [
-    ['no-starttls', 'TLS is required, but was not offered'],
-    ['starttls-454', 'TLS is required, but was refused'],
-    ['starttls-554', 'TLS is required, but was refused'],
-    ['starttls-hang-up', 'connection lost before TLS'],
-    ['starttls-garbage', 'TLS handshake failed'],
-    ['starttls-inject-line', 'invalid SMTP reply before TLS'],
-    ['starttls-inject-partial', 'invalid SMTP reply before TLS'],
-    ['ehlo-502', 'EHLO refused by the server before TLS'],
-    ['ehlo-421', 'EHLO refused by the server before TLS'],
-    ['greeting-554', 'connection refused by the server before TLS'],
-    ['greeting-421', 'connection refused by the server before TLS'],
-    ['greeting-garbage', 'invalid SMTP reply before TLS'],
-    ['tls-1.1', 'TLS handshake failed'],
-  ]
-  for (const [misbehavior, reason] of stripped) {
-    await plain(toLabel(misbehavior), {
-      misbehavior,
-      shown: { certificate: misbehavior },
-      wanted: { action: 'defer', reason },
-    })
-  }
-
-  // Certificates (RFC 7672 §3).
-  const old = { notBefore: new Date('2020-01-01'), notAfter: new Date('2021-01-01') }
-  const issued = (id: string, options: object): Promise<Minted> =>
-    mint({ subject: `CN=${hostOf(id)}`, names: [hostOf(id)], issuer: authority.ca, ...options })
-
-  const expiredEe = await issued('ee-expired', old)
-  withLeaf('ee-expired', expiredEe, [tlsaFor(3, 1, 1, expiredEe)], {
-    shown: { certificate: '3 1 1, expired' },
-    wanted: { action: 'verified' },
-  })
-  const expiredTa = await issued('ta-expired', old)
-  withLeaf('ta-expired', expiredTa, [tlsaFor(2, 1, 1, authority.ca)], {
-    shown: { certificate: '2 1 1, leaf expired' },
-    wanted: { action: 'defer', reason: `${UNTRUSTED} (certificate-expired)` },
-  })
-  const misnamedEe = await mint({ subject: 'CN=other.example', names: ['other.example'] })
-  withLeaf('ee-misnamed', misnamedEe, [tlsaFor(3, 1, 1, misnamedEe)], {
-    shown: { certificate: '3 1 1, other name' },
-    wanted: { action: 'verified' },
-  })
-  const misnamedTa = await authority.issue('other.example')
-  withLeaf('ta-misnamed', misnamedTa, [tlsaFor(2, 1, 1, authority.ca)], {
-    shown: { certificate: '2 1 1, other name' },
-    wanted: { action: 'defer', reason: `${UNTRUSTED} (name-mismatch)` },
-  })
-  const nextHopName = await authority.issue(domainOf('ta-next-hop'))
-  withLeaf('ta-next-hop', nextHopName, [tlsaFor(2, 1, 1, authority.ca)], {
-    shown: { certificate: '2 1 1, domain name' },
-    wanted: { action: 'verified' },
-  })
-  const anchored = await authority.issue(hostOf('ta-chain'))
-  withLeaf('ta-chain', anchored, [tlsaFor(2, 0, 1, authority.ca)], {
-    shown: { certificate: '2 0 1, chain' },
-    wanted: { action: 'verified' },
-  })
-  const alone = await authority.issue(hostOf('ta-in-dns'))
-  withLeaf(
-    'ta-in-dns',
-    alone,
-    [tlsaFor(2, 0, 0, authority.ca)],
-    {
-      shown: { certificate: '2 0 0, CA not sent' },
-      wanted: { action: 'verified' },
-    },
-    [],
-  )
-  const keyOnly = await authority.issue(hostOf('ta-key-in-dns'))
-  withLeaf(
-    'ta-key-in-dns',
-    keyOnly,
-    [tlsaFor(2, 1, 0, authority.ca)],
-    {
-      shown: { certificate: '2 1 0, CA not sent' },
-      wanted: { action: 'verified' },
-    },
-    [],
-  )
-  const absentCa = await authority.issue(hostOf('ta-absent'))
-  withLeaf(
-    'ta-absent',
-    absentCa,
-    [tlsaFor(2, 1, 1, authority.ca)],
-    {
-      shown: { certificate: '2 1 1, CA not sent' },
-      wanted: { action: 'defer', reason: UNTRUSTED },
-    },
-    [],
-  )
-  const padded = await mint({ subject: `CN=${hostOf('ta-padded')}`, names: [hostOf('ta-padded')] })
-  withLeaf('ta-padded', padded, [tlsaFor(2, 1, 1, authority.ca)], {
-    shown: { certificate: '2 1 1, CA as padding' },
-    wanted: { action: 'defer', reason: UNTRUSTED },
-  })
-
-  // RRsets.
-  const rolled = await authority.issue(hostOf('rollover'))
-  const previous = await authority.issue(hostOf('rollover'))
-  withLeaf('rollover', rolled, [tlsaFor(3, 1, 1, previous), tlsaFor(3, 1, 1, rolled)], {
-    shown: { certificate: 'old and new key' },
-    wanted: { action: 'verified' },
-  })
-  const agile = await authority.issue(hostOf('agility'))
-  withLeaf('agility', agile, [tlsaFor(3, 1, 1, agile), tlsaFor(3, 1, 2, previous)], {
-    shown: { certificate: 'weak digest right' },
-    wanted: { action: 'defer', reason: UNTRUSTED },
-  })
-  const unusable = await authority.issue(hostOf('unusable'))
-  withLeaf('unusable', unusable, [tlsaFor(1, 1, 1, unusable), '3 1 1 00ff'], {
-    shown: { tlsa: 'unusable', certificate: 'any' },
-    wanted: { action: 'fallback', isEncrypted: true },
-  })
-  const strict = await authority.issue(hostOf('unusable-strict'))
-  withLeaf('unusable-strict', strict, [tlsaFor(0, 0, 1, authority.ca)], {
-    policy: 'mandatory',
-    shown: { tlsa: 'unusable', certificate: 'any' },
-    wanted: { action: 'defer', reason: 'no usable TLSA record' },
-  })
-  await plain('unusable-no-tls', {
-    misbehavior: 'no-starttls',
-    record: (leaf) => tlsaFor(1, 1, 1, leaf),
-    shown: { tlsa: 'unusable', certificate: 'no STARTTLS' },
-    wanted: { action: 'defer', reason: 'TLS is required, but was not offered' },
-  })
-
-  // Several hosts (RFC 7672 §2.2.1, RFC 5321 §5.1).
-  const two = async (
-    id: string,
-    first: { readonly tlsa: 'right' | 'wrong' | 'none' } & Pick<RowHost, 'isDown' | 'misbehavior'>,
-    draft: Draft,
-  ): Promise<void> => {
-    const [one, other] = [`mx1-${id}.${PLACE.signed}`, `mx2-${id}.${PLACE.signed}`]
-    const [leaf1, leaf2] = await Promise.all([authority.issue(one), authority.issue(other)])
-    const published = first.tlsa === 'wrong' ? leaf2 : leaf1
-    add(id, {
-      hosts: [
-        serve(one, leaf1, {
-          isDown: first.isDown === true,
-          ...(first.misbehavior && { misbehavior: first.misbehavior }),
-        }),
-        serve(other, leaf2),
-      ],
-      records: [
-        mx(id, one, 10),
-        mx(id, other, 20),
-        a(one),
-        a(other),
-        ...(first.tlsa === 'none' ? [] : [tlsa(one, tlsaFor(3, 1, 1, published))]),
-        tlsa(other, tlsaFor(3, 1, 1, leaf2)),
-      ],
-      ...draft,
-    })
-  }
-  await two(
-    'mx-mismatch-then-good',
-    { tlsa: 'wrong' },
-    {
-      shown: { mx: 'secure, 2 hosts', certificate: 'mismatch, match' },
-      wanted: { action: 'verified' },
-    },
-  )
-  await two(
-    'mx-down-then-good',
-    { tlsa: 'right', isDown: true },
-    {
-      shown: { mx: 'secure, 2 hosts', certificate: 'down, match' },
-      wanted: { action: 'verified' },
-    },
-  )
-  for (const [misbehavior] of stripped) {
-    await two(
-      `mx-${toLabel(misbehavior)}-then-good`,
-      { tlsa: 'right', misbehavior },
-      {
-        shown: { mx: 'secure, 2 hosts', certificate: `${misbehavior}, match` },
-        wanted: { action: 'verified' },
-      },
-    )
-  }
-  await two(
-    'mx-plain-then-good',
-    { tlsa: 'none' },
-    {
-      shown: { mx: 'secure, 2 hosts', tlsa: 'none, secure', certificate: '-, match' },
-      wanted: { action: 'fallback' },
-    },
-  )
-  await two(
-    'mx-plain-then-good-strict',
-    { tlsa: 'none' },
-    {
-      policy: 'mandatory',
-      shown: { mx: 'secure, 2 hosts', tlsa: 'none, secure', certificate: '-, match' },
-      wanted: { action: 'verified' },
-    },
-  )
-
-  // Aliases (RFC 7672 §2.1.3, §2.2.2).
-  const aliasRow = async (
-    id: string,
-    target: string,
-    base: 'alias' | 'target',
-    draft: Draft,
-  ): Promise<void> => {
-    const real = `real-${id}.${target}`
-    const baseName = base === 'alias' ? hostOf(id) : real
-    const leaf = await authority.issue(baseName)
-    add(id, {
-      // Only the right SNI gets the right certificate (RFC 7672 §8.1).
-      hosts: [
-        {
-          name: real,
-          chain: { leaf: await authority.issue('wrong-sni.example') },
-          chainsByName: new Map([[baseName, { leaf }]]),
-        },
-      ],
-      records: [
-        mx(id),
-        `${hostOf(id)}. CNAME ${real}.`,
-        a(real),
-        tlsa(baseName, tlsaFor(3, 1, 1, leaf)),
-      ],
-      ...draft,
-    })
-  }
-  await aliasRow('alias-expanded', PLACE.signed, 'target', {
-    shown: { address: 'secure alias', tlsa: 'at its target' },
-    wanted: { action: 'verified' },
-  })
-  await aliasRow('alias-original', PLACE.signed, 'alias', {
-    shown: { address: 'secure alias', tlsa: 'at the alias' },
-    wanted: { action: 'verified' },
-  })
-  await aliasRow('alias-insecure', PLACE.unsigned, 'alias', {
-    shown: { address: 'alias to insecure', tlsa: 'at the alias' },
-    wanted: { action: 'verified' },
-  })
-  const nextHopAlias = await authority.issue(`expanded-next-hop.${PLACE.signed}`)
-  add('next-hop-alias', {
-    shown: { mx: 'secure alias', certificate: '2 1 1, target name' },
-    hosts: [serve(hostOf('next-hop-alias'), nextHopAlias)],
-    records: [
-      `${domainOf('next-hop-alias')}. CNAME expanded-next-hop.${PLACE.signed}.`,
-      `expanded-next-hop.${PLACE.signed}. MX 10 ${hostOf('next-hop-alias')}.`,
-      a(hostOf('next-hop-alias')),
-      tlsa(hostOf('next-hop-alias'), tlsaFor(2, 1, 1, authority.ca)),
-    ],
-    wanted: { action: 'verified' },
-  })
-
-  // Domains without MX records, or without mail.
-  const implicit = await authority.issue(domainOf('implicit-mx'))
-  add('implicit-mx', {
-    shown: { mx: 'none, secure' },
-    hosts: [serve(domainOf('implicit-mx'), implicit)],
-    records: [
-      a(domainOf('implicit-mx')),
-      tlsa(domainOf('implicit-mx'), tlsaFor(3, 1, 1, implicit)),
-    ],
-    wanted: { action: 'verified' },
-  })
-  add('null-mx', {
-    shown: { mx: 'null MX', address: '-', tlsa: '-', certificate: '-' },
-    records: [`${domainOf('null-mx')}. MX 0 .`],
-    wanted: { action: 'bounce', reason: 'domain accepts no mail (null MX)' },
-  })
-  add('no-such-domain', {
-    shown: { mx: 'NXDOMAIN', address: '-', tlsa: '-', certificate: '-' },
-    wanted: { action: 'bounce', reason: 'domain does not exist' },
-  })
-
-  // Lookups that fail without being bogus.
-  add('mx-lame', {
-    domain: `mx-lame.${PLACE.lame}`,
-    shown: { mx: 'lame', address: '-', tlsa: '-', certificate: '-' },
-    wanted: { action: 'defer', reason: 'host or domain name not found (mx-lookup-failed)' },
-  })
-  const lameTlsa = await authority.issue(hostOf('tlsa-lame'))
-  add('tlsa-lame', {
-    shown: { tlsa: 'lame', certificate: '-' },
-    hosts: [serve(hostOf('tlsa-lame'), lameTlsa)],
-    records: [
-      mx('tlsa-lame'),
-      a(hostOf('tlsa-lame')),
-      `_${port}._tcp.${hostOf('tlsa-lame')}. CNAME tlsa.${PLACE.lame}.`,
-    ],
-    wanted: { action: 'defer', reason: 'TLSA lookup error (tlsa-lookup-failed)' },
-  })
-  const halfBroken = await authority.issue(hostOf('aaaa-bogus'))
-  add('aaaa-bogus', {
-    shown: { address: 'secure, AAAA bogus' },
-    hosts: [serve(hostOf('aaaa-bogus'), halfBroken)],
-    records: [
-      mx('aaaa-bogus'),
-      a(hostOf('aaaa-bogus')),
-      `${hostOf('aaaa-bogus')}. AAAA 2001:db8::1`,
-      tlsa(hostOf('aaaa-bogus'), tlsaFor(3, 1, 1, halfBroken)),
-    ],
-    damaged: [`${hostOf('aaaa-bogus')} AAAA`],
-    wanted: { action: 'verified' },
-  })
-  const dual = await authority.issue(hostOf('dual-stack'))
-  add('dual-stack', {
-    shown: { address: 'A, and AAAA that is down' },
-    hosts: [serve(hostOf('dual-stack'), dual)],
-    records: [
-      mx('dual-stack'),
-      a(hostOf('dual-stack')),
-      `${hostOf('dual-stack')}. AAAA ::2`,
-      tlsa(hostOf('dual-stack'), tlsaFor(3, 1, 1, dual)),
-    ],
-    wanted: { action: 'verified' },
-  })
-  const ipv6 = await authority.issue(hostOf('ipv6'))
-  add('ipv6', {
-    shown: { address: 'secure, IPv6 alone' },
-    hosts: [serve(hostOf('ipv6'), ipv6, { isIpv6: true })],
-    records: [
-      mx('ipv6'),
-      `${hostOf('ipv6')}. AAAA ::1`,
-      tlsa(hostOf('ipv6'), tlsaFor(3, 1, 1, ipv6)),
-    ],
-    wanted: { action: 'verified' },
-  })
-
-  // Policies that enforce nothing, and hosts that have no DANE.
-  const mismatched = async (id: string, policy: 'none' | 'audit'): Promise<void> => {
-    const [leaf, other] = await Promise.all([
-      authority.issue(hostOf(id)),
-      authority.issue(hostOf(id)),
-    ])
-    withLeaf(id, leaf, [tlsaFor(3, 1, 1, other)], {
-      policy,
-      shown: { certificate: 'mismatch' },
-      wanted: { action: 'fallback' },
-    })
-  }
-  await mismatched('policy-none', 'none')
-  await mismatched('policy-audit', 'audit')
-  add('plain-text', {
-    shown: { tlsa: 'nxdomain', certificate: 'no STARTTLS' },
-    hosts: [
-      serve(hostOf('plain-text'), await authority.issue(hostOf('plain-text')), {
-        misbehavior: 'no-starttls',
-      }),
-    ],
-    records: [mx('plain-text'), a(hostOf('plain-text'))],
-    wanted: { action: 'fallback', isEncrypted: false },
-  })
-  return rows
+  const drafts = readDrafts(readFileSync(path.join(ROOT, FILE), 'utf8'))
+  return Promise.all(drafts.map((draft) => new RowBuilder(draft, port, authority).build()))
 }
 
-/** A misbehavior as a label of a domain name. */
-function toLabel(misbehavior: Misbehavior): string {
-  return misbehavior.replace('.', '-')
+function readDrafts(text: string): readonly Draft[] {
+  const drafts: Draft[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    const [keyword = '', ...words] = line.trim().split(/\s+/)
+    if (keyword === '' || keyword.startsWith('#')) continue
+    if (keyword === '==') drafts.push({ id: words.join(' '), lines: [] })
+    else drafts.at(-1)?.lines.push({ number: index + 1, keyword, words })
+  }
+  return drafts
+}
+
+class RowBuilder {
+  readonly #draft: Draft
+  readonly #port: number
+  readonly #authority: Authority
+  readonly #certificates: Map<string, Minted>
+
+  constructor(draft: Draft, port: number, authority: Authority) {
+    this.#draft = draft
+    this.#port = port
+    this.#authority = authority
+    this.#certificates = new Map([['ca', authority.ca]])
+  }
+
+  async build(): Promise<Row> {
+    const { id, lines } = this.#draft
+    const hosts: RowHost[] = []
+    const records: string[] = []
+    const damaged: string[] = []
+    let row: Omit<Row, 'hosts' | 'records' | 'damaged' | 'wanted'> = {
+      id,
+      domain: this.#name('domain'),
+      policy: 'opportunistic',
+      insecureMx: 'dane',
+      shown: { mx: 'secure', address: 'secure', tlsa: 'secure', certificate: 'match' },
+    }
+    let wanted: Wanted | undefined
+    for (const line of lines) {
+      const { keyword, words } = line
+      const [first = '', second = ''] = words
+      try {
+        if (keyword === 'shown') row = { ...row, shown: readShown(words.join(' '), row.shown) }
+        else if (keyword === 'policy') row = { ...row, policy: oneOf(POLICIES, first) }
+        else if (keyword === 'place') row = { ...row, domain: `${id}.${placeOf(first)}` }
+        else if (keyword === 'certificate') await this.#mint(words)
+        else if (keyword === 'host') hosts.push(await this.#host(words))
+        else if (keyword === 'damaged') damaged.push(`${this.#name(first)} ${second}`)
+        else if (keyword === '>') wanted = readWanted(words)
+        else records.push(...this.#records(keyword, words))
+      } catch (error) {
+        throw new Error(`${FILE}:${line.number}: ${String(error)}`, { cause: error })
+      }
+    }
+    if (wanted === undefined) throw new Error(`${FILE}: row ${id} has no expected outcome`)
+    return { ...row, hosts, records, damaged, wanted }
+  }
+
+  /** As the names of the file are explained above, without the final dot. */
+  #name(word: string): string {
+    if (word.endsWith('.')) return word.slice(0, -1)
+    if (word.startsWith('_port._tcp.')) {
+      return `_${this.#port}._tcp.${this.#name(word.slice('_port._tcp.'.length))}`
+    }
+    const [label = '', place = 'signed'] = word.split('@')
+    const start = label === 'domain' ? this.#draft.id : `${label}-${this.#draft.id}`
+    return `${start}.${placeOf(place)}`
+  }
+
+  async #mint([label = '', owner = '', kind]: readonly string[]): Promise<void> {
+    const name = this.#name(owner)
+    const issuer = kind === 'self-signed' ? {} : { issuer: this.#authority.ca }
+    const validity = kind === 'expired' ? EXPIRED : {}
+    const minted = await mint({ subject: `CN=${name}`, names: [name], ...issuer, ...validity })
+    this.#certificates.set(label, minted)
+  }
+
+  async #host([label = '', ...words]: readonly string[]): Promise<RowHost> {
+    if (!words.some((word) => word.startsWith('certificate='))) await this.#mint([label, label])
+    let leaf = label
+    let others = [this.#authority.ca]
+    let more: Partial<RowHost> = {}
+    for (const word of words) {
+      const [keyword = '', value = ''] = word.split('=')
+      if (keyword === 'certificate') leaf = value
+      else if (keyword === 'sni') {
+        const [owner = '', certificate = ''] = value.split(':')
+        const chain = { leaf: this.#certificate(certificate) }
+        more = { ...more, chainsByName: new Map([[this.#name(owner), chain]]) }
+      } else if (keyword === 'without-ca') others = []
+      else if (keyword === 'ipv6') more = { ...more, isIpv6: true }
+      else if (keyword === 'down') more = { ...more, isDown: true }
+      else more = { ...more, misbehavior: oneOf(MISBEHAVIORS, word) }
+    }
+    return { name: this.#name(label), chain: { leaf: this.#certificate(leaf), others }, ...more }
+  }
+
+  /** Zone-file lines, as rows.ts has them. */
+  #records(owner: string, [type = '', ...words]: readonly string[]): readonly string[] {
+    const name = this.#name(owner)
+    const [first = '', second = ''] = words
+    switch (type) {
+      case 'MX':
+        return [`${name}. MX ${first} ${second === '.' ? '.' : `${this.#name(second)}.`}`]
+      case 'CNAME':
+        return [`${name}. CNAME ${this.#name(first)}.`]
+      case 'A':
+        return [`${name}. A ${first === 'host' ? `@ADDRESS:${name}@` : first}`]
+      case 'AAAA':
+        return [`${name}. AAAA ${first}`]
+      case 'TLSA':
+        return words
+          .join(' ')
+          .split(',')
+          .map((data) => `${name}. TLSA ${this.#tlsa(data.trim())}`)
+      default:
+        throw new Error(`type ${type}`)
+    }
+  }
+
+  #tlsa(text: string): string {
+    const [usage, selector, matchingType, data = ''] = text.split(' ')
+    const isData = !this.#certificates.has(data) && /^([0-9a-f]{2})+$/.test(data)
+    if (isData) return text
+    const parameters = [usage, selector, matchingType].map(Number)
+    const [a = NaN, b = NaN, c = NaN] = parameters
+    return tlsaFor(a, b, c, this.#certificate(data))
+  }
+
+  #certificate(label: string): Minted {
+    const known = this.#certificates.get(label)
+    if (known === undefined) throw new Error(`certificate ${label}`)
+    return known
+  }
+}
+
+function readShown(text: string, defaults: Row['shown']): Row['shown'] {
+  const shown: Record<(typeof COLUMNS)[number], string> = { ...defaults }
+  for (const cell of text.split(';')) {
+    const [column = '', value = ''] = cell.split('=').map((part) => part.trim())
+    shown[oneOf(COLUMNS, column)] = value
+  }
+  return shown
+}
+
+function readWanted([action = '', ...words]: readonly string[]): Wanted {
+  const text = words.join(' ')
+  switch (action) {
+    case 'verified':
+      return { action }
+    case 'fallback':
+      return text === '' ? { action } : { action, isEncrypted: isEncrypted(text) }
+    case 'defer':
+    case 'bounce':
+      return { action, reason: text }
+    default:
+      throw new Error(`outcome ${action}`)
+  }
+}
+
+function isEncrypted(text: string): boolean {
+  return oneOf(['encrypted', 'clear'], text) === 'encrypted'
+}
+
+function placeOf(word: string): string {
+  const found = Object.entries(PLACE).find(([place]) => place === word)
+  if (found === undefined) throw new Error(`place ${word}`)
+  return found[1]
+}
+
+function oneOf<T extends string>(known: readonly T[], word: string): T {
+  const found = known.find((each) => each === word)
+  if (found === undefined) throw new Error(`${word} is not one of ${known.join(', ')}`)
+  return found
 }

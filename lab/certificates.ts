@@ -1,7 +1,7 @@
 /**
- * Where do the laboratory's certificates come from?
+ * Mints the laboratory's certificates.
  *
- * Minted on the spot, with exactly the flaws that a test asks for, around a fixed
+ * On demand, with exactly the flaws that a test asks for, around a fixed
  * instant so that nothing expires under the tests.
  */
 import 'reflect-metadata'
@@ -37,7 +37,7 @@ export type Minted = {
 export type MintOptions = {
   /** Distinguished name, such as `CN=mx.example.org`. */
   readonly subject: string
-  /** Self-signed without one. */
+  /** If omitted, the certificate is self-signed. */
   readonly issuer?: Minted
   /** The issuer's name and key as seen by this certificate, if they differ from `issuer`. */
   readonly issuerName?: string
@@ -52,7 +52,7 @@ export type MintOptions = {
   readonly keys?: webcrypto.CryptoKeyPair
   readonly hash?: 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512'
   readonly extensions?: readonly Extension[]
-  /** Leaves basicConstraints out altogether. */
+  /** Omits basicConstraints. */
   readonly noBasicConstraints?: boolean
 }
 
@@ -184,10 +184,10 @@ export function nameConstraints({
   return new Extension('2.5.29.30', true, AsnConvert.serialize(constraints))
 }
 
-/** An extension that nobody knows and that says it must not be ignored. */
+/** An unknown extension marked critical. */
 export function unknownCritical(): Extension {
   return new Extension('1.3.6.1.4.1.99999.1', true, Buffer.from('0500', 'hex'))
 }
 
-// For those who must not import the library before reflect-metadata.
+// For modules that must not import the library before reflect-metadata.
 export { AuthorityInfoAccessExtension, CRLDistributionPointsExtension, KeyUsageFlags }

@@ -1,13 +1,12 @@
 /**
- * How does the laboratory run a server, and get rid of it?
+ * Runs a server of the laboratory as a child process.
  *
- * A child process with its output kept, stopped by whoever started it and, if that
- * process dies first, by its exit. Nothing outlives the laboratory.
+ * Its output is kept. It is stopped by the code that started it and, if this
+ * process ends first, on its exit. Nothing outlives the laboratory.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 
 export type Child = {
   readonly pid: number
@@ -23,7 +22,7 @@ export type Child = {
 export type ChildOptions = {
   readonly cwd?: string
   readonly env?: Record<string, string>
-  /** Takes the output in place of this process's memory. */
+  /** Receives the output instead of this process's memory. */
   readonly outputFile?: string | undefined
 }
 
@@ -77,7 +76,7 @@ export function startChild(
   }
 }
 
-/** Runs a program to its end and returns what it printed; rejects if it fails. */
+/** Runs a program to completion and returns its output; rejects if it fails. */
 export async function runToEnd(
   program: string,
   args: readonly string[],
@@ -89,11 +88,11 @@ export async function runToEnd(
   throw new Error(`${program} ${args.join(' ')} ended with ${String(code)}: ${child.output()}`)
 }
 
-/** Waits until `isReady` says so; rejects after `timeoutMs`, or if `child` ends before. */
+/** Waits until `isReady` returns true; rejects after `timeoutMs`, or if `child` exits first. */
 export async function until(
   what: string,
   isReady: () => boolean | Promise<boolean>,
-  { timeoutMs = 15_000, child }: { timeoutMs?: number; child?: Child } = {},
+  { timeoutMs = 60_000, child }: { timeoutMs?: number; child?: Child } = {},
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!(await isReady())) {
@@ -103,19 +102,4 @@ export async function until(
     }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-}
-
-/** A TCP port that is free on this address now. */
-export function freePort(address = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, address, () => {
-      const bound = server.address()
-      server.close(() => {
-        if (bound === null || typeof bound === 'string') reject(new Error('no port'))
-        else resolve(bound.port)
-      })
-    })
-  })
 }

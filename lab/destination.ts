@@ -1,24 +1,28 @@
 /**
- * What does a test need that just wants somewhere to send mail to?
+ * A destination for tests that only need to send mail somewhere.
  *
- * A row of one domain with one host and one certificate, good in every respect but for
- * what the test says. Its wanted outcome is not looked at.
+ * A row of one domain with one host and one certificate, good in every respect except
+ * for the given options. Its expected outcome is not used.
  */
 import { tlsaFor } from './certificates.js'
+import { createAuthority, startLaboratory } from './laboratory.js'
+import type { Laboratory } from './laboratory.js'
 import { PLACE } from './rows.js'
 import type { Authority, Row, RowHost } from './rows.js'
 import { LAB_TTL } from './zones.js'
 
 export type DestinationOptions = {
-  /** Of the domain and of its host; signed if not given. */
+  /** The zone of the domain and of its host; defaults to signed. */
   readonly place?: string
-  /** right: of the certificate that the host shows; wrong: of another one. */
+  /** right: matches the certificate of the host; wrong: matches another one. */
   readonly tlsa?: 'right' | 'wrong' | 'none'
-  /** The TLSA records are there, and their signature is broken. */
+  /** The TLSA records exist, but their signature is broken. */
   readonly isTlsaBogus?: boolean
   /** A second host, `mx6-label.place`, on ::1 and less preferred. */
   readonly hasIpv6Host?: boolean
-  /** Seconds that its records live. */
+  /** A good second host, `mx2-label.place`, less preferred. */
+  readonly hasSecondHost?: boolean
+  /** The TTL of its records, in seconds. */
   readonly ttl?: number
   /** Every name below the domain is a destination too. */
   readonly isWild?: boolean
@@ -41,6 +45,8 @@ export async function destination(
   const published = tlsa === 'wrong' ? other : shown
   const six = `mx6-${label}.${place}`
   const sixLeaf = options.hasIpv6Host && (await authority.issue(six))
+  const second = `mx2-${label}.${place}`
+  const secondLeaf = options.hasSecondHost && (await authority.issue(second))
   const row: Row = {
     id: label,
     domain,
@@ -50,6 +56,7 @@ export async function destination(
     hosts: [
       { name: host, chain: { leaf: shown, others: [authority.ca] }, ...options.host },
       ...(sixLeaf ? [{ name: six, chain: { leaf: sixLeaf }, isIpv6: true }] : []),
+      ...(secondLeaf ? [{ name: second, chain: { leaf: secondLeaf } }] : []),
     ],
     records: [
       `${domain}. ${ttl} MX 10 ${host}.`,
@@ -62,6 +69,13 @@ export async function destination(
             `_${smtpPort}._tcp.${six}. ${ttl} TLSA ${tlsaFor(3, 1, 1, sixLeaf)}`,
           ]
         : []),
+      ...(secondLeaf
+        ? [
+            `${domain}. ${ttl} MX 20 ${second}.`,
+            `${second}. ${ttl} A @ADDRESS:${second}@`,
+            `_${smtpPort}._tcp.${second}. ${ttl} TLSA ${tlsaFor(3, 1, 1, secondLeaf)}`,
+          ]
+        : []),
       ...(tlsa === 'none'
         ? []
         : [`_${smtpPort}._tcp.${host}. ${ttl} TLSA ${tlsaFor(3, 1, 1, published)}`]),
@@ -70,4 +84,25 @@ export async function destination(
     wanted: { action: 'fallback' },
   }
   return { row, domain, host }
+}
+
+/** Rows of several destinations, by label, under a new CA unless one is given. */
+export async function destinations(
+  smtpPort: number,
+  labels: Readonly<Record<string, DestinationOptions>>,
+  authority?: Authority,
+): Promise<readonly Row[]> {
+  const issuer = authority ?? (await createAuthority())
+  const all = await Promise.all(
+    Object.entries(labels).map(([label, options]) => destination(smtpPort, issuer, label, options)),
+  )
+  return all.map(({ row }) => row)
+}
+
+/** A laboratory with these destinations. */
+export async function startDestinations(
+  labels: Readonly<Record<string, DestinationOptions>>,
+): Promise<Laboratory> {
+  const { laboratory } = await startLaboratory((port) => destinations(port, labels))
+  return laboratory
 }

@@ -1,16 +1,18 @@
 /**
- * How does the laboratory run a Haraka with the plugin in it?
+ * Runs Haraka with the plugin.
  *
- * The real one, unchanged, from node_modules or from anywhere else, with the packed
- * plugin installed beside it (prepare.mjs), its own configuration and queue. Mail
- * goes in over SMTP; what became of it is read from Haraka's own log lines, by the
+ * An unmodified Haraka, from node_modules or from elsewhere, with the packed
+ * plugin installed beside it (scripts/prepare.mjs), its own configuration and queue. Mail
+ * is submitted over SMTP; its outcome is read from Haraka's own log lines, by the
  * message's id.
  */
 import { readFileSync } from 'node:fs'
 import { symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createTransport } from 'nodemailer'
-import { freePort, runToEnd, startChild, until } from './child.js'
+import { runToEnd, startChild, until } from './child.js'
+import { freePort } from './free-port.js'
+import { DH_PARAMETERS } from './dh-parameters.js'
 import type { Child } from './child.js'
 import { ROOT } from './root.js'
 
@@ -18,31 +20,35 @@ export type HarakaOptions = {
   /** Made by `haraka -i`; must not exist. */
   readonly folder: string
   readonly unboundPort: number
-  /** What Haraka's own connections to port 25 are led to. */
+  /** The port to which Haraka's own connections to port 25 are redirected. */
   readonly smtpPort: number
-  /** dane.ini without [resolver] server and port, which are the laboratory's. */
+  /** dane.ini without [resolver] server and port, which the laboratory adds. */
   readonly daneIni: string
-  /** Lines of config/plugins around `dane`; `relay` is always there. */
+  /** Lines that the laboratory adds to [resolver]. */
+  readonly resolverLines?: readonly string[]
+  /** Lines of config/plugins around `dane`; `relay` is always included. */
   readonly plugins?: readonly string[]
-  /** More files of the configuration, by name; replaces the laboratory's own. */
+  /** Additional configuration files, by name; they replace the laboratory's own. */
   readonly files?: Readonly<Record<string, string>>
-  /** Plugins of the test's own, by file name without `.js`. */
+  /** Plugins of the test, by file name without `.js`. */
   readonly ownPlugins?: Readonly<Record<string, string>>
   readonly logLevel?: 'INFO' | 'DEBUG' | 'PROTOCOL'
-  /** More lines of smtp.ini. */
+  /** Additional lines of smtp.ini. */
   readonly smtpIni?: string
-  /** Processes that deliver; 0: the one that listens, alone. */
+  /** Worker processes; 0: the listening process delivers. */
   readonly workers?: number
-  /** The folder of another Haraka package, and of the plugin's installation. */
+  /** The folder of a different Haraka package, and of the plugin's installation. */
   readonly harakaPackage?: string
   readonly nodeModules?: string
-  /** Its log goes to `log` in its folder, not to this process's memory. */
+  /** Write its log to `log` in its folder, not to this process's memory. */
   readonly isLogInFile?: boolean
-  /** Do not wait until it listens: it is expected to refuse to start. */
+  /** A file with the milliseconds by which its clock is ahead; may change while it runs. */
+  readonly clockFile?: string
+  /** Do not require that it listens: it is expected to refuse to start. */
   readonly mayFail?: boolean
 }
 
-/** What Haraka's log says became of one message. */
+/** The outcome of one message according to Haraka's log. */
 export type Outcome =
   | { readonly kind: 'delivered'; readonly isEncrypted: boolean; readonly host: string }
   | { readonly kind: 'deferred'; readonly reason: string }
@@ -51,15 +57,15 @@ export type Outcome =
 export type Haraka = {
   readonly folder: string
   readonly smtpPort: number
-  /** The process that runs now. */
+  /** The current process. */
   readonly child: Child
   /** Submits a message, to one recipient or many, and returns its id. */
   readonly submit: (to: string | readonly string[], from?: string) => Promise<string>
-  /** Waits for what becomes of it. */
+  /** Waits for the outcome of a message. */
   readonly outcomeOf: (id: string, timeoutMs?: number) => Promise<Outcome>
-  /** Log lines that bear this id, or all. */
+  /** Log lines with this id, or all. */
   readonly log: (id?: string) => readonly string[]
-  /** Waits until this many lines, one if not given, hold the text. */
+  /** Waits until this many lines (default 1) contain the text. */
   readonly logged: (text: string, count?: number, timeoutMs?: number) => Promise<void>
   /** Process ids of its workers. */
   readonly workers: () => readonly number[]
@@ -73,10 +79,8 @@ export type Haraka = {
 export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
   const { folder, unboundPort } = options
   const port = await freePort()
-  const program = path.join(
-    options.harakaPackage ?? path.join(ROOT, 'node_modules/haraka'),
-    'bin/haraka',
-  )
+  const harakaPackage = options.harakaPackage ?? path.join(ROOT, 'node_modules/haraka')
+  const program = path.join(harakaPackage, 'bin/haraka')
   await runToEnd(process.execPath, [program, '-i', folder])
   await writeConfig(options, port)
   const start = (): Child =>
@@ -86,15 +90,19 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
         NODE_OPTIONS: `--require=${path.join(ROOT, 'lab/world.cjs')}`,
         LAB_RESOLVER: `127.0.0.1:${unboundPort}`,
         LAB_SMTP_PORT: String(options.smtpPort),
+        ...(options.clockFile !== undefined && { LAB_CLOCK: options.clockFile }),
       },
     })
   const listening = (child: Child): Promise<void> =>
-    until('Haraka', () => isListening(child.output().split('\n')), { child, timeoutMs: 60_000 })
+    until('Haraka', () => isReady(child.output(), options.workers ?? 0), {
+      child,
+      timeoutMs: 120_000,
+    })
   let child = start()
   const ended: string[] = []
   const log = (id?: string): readonly string[] => {
     const lines = [...ended, child.output()].join('').split('\n')
-    // The tenth message of a connection has an id that begins as the first one's.
+    // The id of a connection's tenth message begins with the id of its first.
     const isOf = (line: string): boolean =>
       [`${id ?? ''}.`, `${id ?? ''}]`].some((own) => line.includes(own))
     return id === undefined ? lines : lines.filter(isOf)
@@ -122,22 +130,8 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
       if (id === undefined) throw new Error(`not queued: ${response}`)
       return id
     },
-    async outcomeOf(id, timeoutMs = 60_000) {
-      let outcome: Outcome | undefined
-      await until(
-        `outcome of ${id}`,
-        () => {
-          outcome = readOutcome(log(id))
-          return outcome !== undefined
-        },
-        { timeoutMs },
-      ).catch((error: unknown) => {
-        throw new Error(`${String(error)}\n${log(id).join('\n')}`)
-      })
-      if (outcome === undefined) throw new Error('unreachable')
-      return outcome
-    },
-    logged: (text, count = 1, timeoutMs = 15_000) =>
+    outcomeOf: (id, timeoutMs = 120_000) => waitForOutcome(id, () => log(id), timeoutMs),
+    logged: (text, count = 1, timeoutMs = 60_000) =>
       until(
         `${count} times: ${text}`,
         () => log().filter((line) => line.includes(text)).length >= count,
@@ -163,8 +157,33 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
   }
 }
 
-function isListening(lines: readonly string[]): boolean {
-  return lines.some((line) => line.includes('Listening on 127.0.0.1:'))
+/** Rejects with the log lines of the message if there is no outcome in time. */
+async function waitForOutcome(
+  id: string,
+  log: () => readonly string[],
+  timeoutMs: number,
+): Promise<Outcome> {
+  let outcome: Outcome | undefined
+  const isSettled = (): boolean => {
+    outcome = readOutcome(log())
+    return outcome !== undefined
+  }
+  await until(`outcome of ${id}`, isSettled, { timeoutMs }).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${log().join('\n')}`)
+  })
+  if (outcome === undefined) throw new Error('unreachable')
+  return outcome
+}
+
+/**
+ * A single process listens before it prepares its queue, and until then cannot store a
+ * message (550) or removes the file that it writes. Workers start after that.
+ */
+function isReady(output: string, workers: number): boolean {
+  return (
+    output.includes('Listening on 127.0.0.1:') &&
+    (workers > 0 || output.includes('files in my temp fail queue'))
+  )
 }
 
 function readOutcome(lines: readonly string[]): Outcome | undefined {
@@ -182,7 +201,7 @@ function readOutcome(lines: readonly string[]): Outcome | undefined {
 }
 
 async function writeConfig(options: HarakaOptions, port: number): Promise<void> {
-  const { folder, unboundPort, smtpPort, daneIni } = options
+  const { folder, unboundPort, smtpPort, daneIni, resolverLines } = options
   const config = path.join(folder, 'config')
   const nodeModules =
     options.nodeModules ??
@@ -197,7 +216,8 @@ async function writeConfig(options: HarakaOptions, port: number): Promise<void> 
     relay_acl_allow: '127.0.0.0/8',
     'log.ini': `level=${options.logLevel ?? 'INFO'}\ntimestamps=false\n`,
     'outbound.ini': 'local_mx_ok=true\ntemp_fail_intervals=1h*3\nconnect_timeout=5\n',
-    'dane.ini': withLaboratory(daneIni, unboundPort, smtpPort),
+    'dane.ini': withLaboratory(daneIni, unboundPort, smtpPort, resolverLines),
+    'dhparams.pem': DH_PARAMETERS,
     ...options.files,
   }
   for (const [name, text] of Object.entries(files)) {
@@ -208,12 +228,25 @@ async function writeConfig(options: HarakaOptions, port: number): Promise<void> 
   }
 }
 
-/** dane.ini of a test with the laboratory's resolver and port, unless the test says otherwise. */
-export function withLaboratory(daneIni: string, unboundPort: number, smtpPort: number): string {
+/**
+ * dane.ini of a test with the laboratory's resolver and port, unless the test says
+ * otherwise. Resolvers of the laboratory listen on unprivileged ports, so they are
+ * not trusted without `trust = yes`.
+ */
+export function withLaboratory(
+  daneIni: string,
+  unboundPort: number,
+  smtpPort: number,
+  lines: readonly string[] = [],
+): string {
   const [top = ''] = daneIni.split(/^\[/m)
   const port = /^port\s*=/m.test(top) ? '' : `port = ${smtpPort}\n`
   const resolver = /^\[resolver\]/m.test(daneIni)
     ? ''
     : `\n[resolver]\nserver[] = 127.0.0.1:${unboundPort}\n`
-  return `${port}${daneIni}${resolver}`
+  const text = `${port}${daneIni}${resolver}`.replace(
+    /^\[resolver\]$/m,
+    ['$&', ...lines].join('\n'),
+  )
+  return /^trust\s*=/m.test(text) ? text : text.replace(/^\[resolver\]$/m, '$&\ntrust = yes')
 }

@@ -1,14 +1,14 @@
 /**
- * Did a row come out as wanted?
+ * Checks whether a row had the expected outcome.
  *
- * Holds what is wanted against two witnesses: Haraka's log for what became of the
- * message, and the mail hosts' own record for what they were shown. Deferred means
- * that no host saw an envelope; wherever a domain publishes TLSA records, nobody saw
+ * Compares the expectation with two sources: Haraka's log for the outcome of the
+ * message, and the mail hosts' own records for what they received. Deferred means
+ * that no host saw an envelope; if a domain publishes TLSA records, no host saw
  * one in clear text.
  */
 import type { Haraka, Outcome } from './haraka.js'
 import type { Laboratory } from './laboratory.js'
-import type { Session } from './mx-host.js'
+import type { Session } from './mx-dialog.js'
 import type { Row } from './rows.js'
 
 export type Judgement = {
@@ -27,9 +27,7 @@ export function judge(
   relay: Haraka,
   laboratory: Laboratory,
 ): Judgement {
-  const isVerified = relay
-    .log(id)
-    .some((line) => line.includes(` for ${row.domain}`) && line.includes('TLS success'))
+  const isVerified = isLoggedVerified(row, id, relay)
   const sessions = row.hosts.flatMap(({ name }) => laboratory.hosts.get(name)?.sessions ?? [])
   const complaints = [
     ...complaintsOfLog(row, outcome, isVerified),
@@ -38,7 +36,15 @@ export function judge(
   return { happened: happened(outcome, isVerified), complaints }
 }
 
-function complaintsOfLog(
+/** Whether the log says that the host was verified for the domain. */
+export function isLoggedVerified({ domain }: Row, id: string, relay: Haraka): boolean {
+  return relay
+    .log(id)
+    .some((line) => line.includes(` for ${domain}`) && line.includes('TLS success'))
+}
+
+/** By Haraka's log alone. */
+export function complaintsOfLog(
   { wanted }: Row,
   outcome: Outcome,
   isVerified: boolean,
@@ -79,7 +85,7 @@ function complaintsOfHosts(row: Row, sessions: readonly Session[]): readonly str
   ]
 }
 
-function happened(outcome: Outcome, isVerified: boolean): string {
+export function happened(outcome: Outcome, isVerified: boolean): string {
   switch (outcome.kind) {
     case 'delivered':
       return `${isVerified ? 'verified' : 'fallback'}${outcome.isEncrypted ? '' : ', clear text'}`
@@ -90,7 +96,7 @@ function happened(outcome: Outcome, isVerified: boolean): string {
   }
 }
 
-/** `phrase (reason): host` without what the table has no room for. */
+/** `phrase (reason): host` shortened to the phrase, for the table. */
 function phrase(reason: string): string {
   return reason.replace(/ \([a-z-]+\): \S+$/, '')
 }

@@ -1,17 +1,17 @@
 /**
- * How does a whole laboratory come up: names, hosts and relays?
+ * Starts a whole laboratory: name servers, mail hosts and relays.
  *
  * From rows to running servers: zones for all of them, one SMTP server per host on a
  * loopback address of its own and a common port, a validating resolver, and one
  * Haraka for each value of `insecure_mx` that the rows need. Everything is on
- * loopback, on free ports, in a folder of its own, and gone when it is stopped.
+ * loopback, on free ports, in a temporary folder, and removed when it is stopped.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { InsecureMx } from '../src/policy.js'
 import { mint } from './certificates.js'
-import { freePort } from './child.js'
+import { freePort } from './free-port.js'
 import { startHaraka } from './haraka.js'
 import type { Haraka, HarakaOptions } from './haraka.js'
 import { startMxHost } from './mx-host.js'
@@ -24,9 +24,13 @@ import type { Zone } from './zones.js'
 
 export type Laboratory = {
   readonly folder: string
+  /** A folder that every user may enter, for servers that run as a user of their own. */
+  readonly guests: string
   /** The port of all SMTP servers. */
   readonly smtpPort: number
   readonly names: NameServers
+  /** A config folder with only `trust = yes`, for `haraka-dane verify --resolver`. */
+  readonly trusting: string
   /** By host name. */
   readonly hosts: ReadonlyMap<string, MxHost>
   readonly startRelay: (
@@ -34,7 +38,7 @@ export type Laboratory = {
     more?: Partial<HarakaOptions>,
     daneIni?: string,
   ) => Promise<Haraka>
-  /** Changes the zones to what these rows hold; the hosts stay as they are. */
+  /** Changes the zones to the records of these rows; the hosts are unchanged. */
   readonly publish: (rows: readonly Row[]) => Promise<void>
   readonly stop: () => Promise<void>
 }
@@ -60,10 +64,18 @@ export async function startLaboratory(
     stops.push(() => Promise.all([...hosts.values()].map((host) => host.stop())))
     const names = await startNameServers(folder, toZones(rows, addresses))
     stops.push(() => names.stop())
+    const guests = await mkdtemp(path.join(tmpdir(), 'dane-guests-'))
+    stops.push(() => rm(guests, { recursive: true, force: true }))
+    await chmod(guests, 0o755)
+    const trusting = path.join(folder, 'trusting')
+    await mkdir(trusting)
+    await writeFile(path.join(trusting, 'dane.ini'), '[resolver]\ntrust = yes\n')
     const laboratory: Laboratory = {
       folder,
+      guests,
       smtpPort,
       names,
+      trusting,
       hosts,
       async startRelay(insecureMx, more = {}, daneIni = toDaneIni(rows, insecureMx)) {
         const relay = await startHaraka({
@@ -86,7 +98,7 @@ export async function startLaboratory(
   }
 }
 
-/** Policies of all rows, and the rest of dane.ini. */
+/** dane.ini with the policies of all rows. */
 export function toDaneIni(rows: readonly Row[], insecureMx: InsecureMx): string {
   const domains = rows
     .filter((row) => row.insecureMx === insecureMx)
@@ -94,7 +106,7 @@ export function toDaneIni(rows: readonly Row[], insecureMx: InsecureMx): string 
   return [`insecure_mx = ${insecureMx}`, '[domains]', ...domains].join('\n')
 }
 
-/** 127.0.1.1 and on, one for each host. */
+/** One address per host, from 127.0.1.1 on. */
 function giveAddresses(rows: readonly Row[]): ReadonlyMap<string, string> {
   const addresses = new Map<string, string>()
   for (const { name, isIpv6 } of rows.flatMap((row) => row.hosts)) {

@@ -1,5 +1,5 @@
 /**
- * How does the laboratory answer DNS questions?
+ * Runs the laboratory's DNS servers.
  *
  * NSD serves the zones of zones.ts, Unbound resolves and validates them under the
  * laboratory's own trust anchor; both on loopback and free ports, in a folder of
@@ -11,8 +11,9 @@ import path from 'node:path'
 import { openMember } from '../src/assemble.js'
 import type { RecordType, Resolver } from '../src/lookup.js'
 import { parseDomainName } from '../src/name.js'
-import { parseSettings } from '../src/settings.js'
-import { freePort, startChild, until } from './child.js'
+import { parseSettings } from '../src/settings/settings.js'
+import { startChild, until } from './child.js'
+import { freePort } from './free-port.js'
 import type { Child } from './child.js'
 import { buildZones } from './zones.js'
 import type { Zone, ZoneFiles } from './zones.js'
@@ -22,25 +23,27 @@ export type NameServers = {
   readonly unboundPort: number
   readonly nsd: Child
   readonly unbound: Child
+  /** DS of the laboratory's root, for `trust_anchors`. */
+  readonly trustAnchorFile: string
   /** A plain stub on Unbound, without a cache. */
   readonly resolver: Resolver
-  /** Another Unbound on the same zones, stopped with the rest at the latest. */
+  /** Another Unbound on the same zones, stopped with the rest unless stopped before. */
   readonly startResolver: (options?: UnboundOptions) => Promise<{ port: number; child: Child }>
-  /** Writes the zones anew, signs them and has NSD serve them; Unbound keeps what it has cached. */
+  /** Rewrites and signs the zones and reloads NSD; Unbound keeps its cache. */
   readonly publish: (zones: readonly Zone[]) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 export type UnboundOptions = {
-  /** A free one if not given. */
+  /** Defaults to a free port. */
   readonly port?: number
-  /** Resolves, but neither validates nor says so. */
+  /** Resolves, but neither validates nor sets AD. */
   readonly isPlain?: boolean
-  /** Gives no reasons with its SERVFAILs (RFC 8914). */
+  /** Sends no extended errors with SERVFAIL (RFC 8914). */
   readonly isTaciturn?: boolean
-  /** Notes every question; see `questionsAt`. */
+  /** Logs every query; see `questionsAt`. */
   readonly isNoting?: boolean
-  /** More lines of its `server:` section. */
+  /** Additional lines of its `server:` section. */
   readonly more?: readonly string[]
 }
 
@@ -64,6 +67,7 @@ export async function startNameServers(
     unboundPort,
     nsd,
     unbound,
+    trustAnchorFile: files.trustAnchorFile,
     resolver: stubOn(unboundPort),
     startResolver,
     async publish(changed) {
@@ -158,7 +162,7 @@ remote-control:
   return child
 }
 
-/** What an Unbound that notes its questions was asked, as `TYPE name`, but for probes and ours. */
+/** The queries that a logging Unbound received, as `TYPE name`, except probes and our own. */
 export function questionsAt(unbound: Child): readonly string[] {
   const lines = unbound.output().matchAll(/info: 127\.0\.0\.1 (\S+)\. (\S+) IN$/gm)
   return Array.from(lines, ([, owner = '', type = '']) => `${type} ${owner.toLowerCase()}`).filter(
@@ -168,12 +172,12 @@ export function questionsAt(unbound: Child): readonly string[] {
 
 export function stubOn(port: number): Resolver {
   const server = { address: '127.0.0.1', port, tlsName: undefined }
-  const { resolver } = parseSettings('')
+  const { resolver } = parseSettings('[resolver]\nvalidation = resolver\ntrust = yes')
   const { lookup } = openMember(server, resolver, () => undefined)
   return { lookup: (name, type) => lookup(name, type, Date.now() + resolver.timeoutMs) }
 }
 
-/** Asked for to see whether a name server answers. */
+/** The name queried to see whether a name server answers. */
 const READY_NAME = 'ns.root'
 
 async function answers(port: number, type: RecordType, text: string): Promise<boolean> {

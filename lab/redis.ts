@@ -1,18 +1,19 @@
 /**
- * How does the laboratory run Redis: one, a master with its Sentinels, a Cluster?
+ * Runs Redis: a single server, a master with its Sentinels, or a Cluster.
  *
- * Real redis-servers on loopback and free ports, nothing saved, each in a folder of its
- * own below the given one; stopped by whoever started them.
+ * Real redis-servers on loopback and free ports, without persistence, each in its own folder
+ * below the given one; stopped by the code that started them.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { freePort, runToEnd, startChild, until } from './child.js'
+import { runToEnd, startChild, until } from './child.js'
+import { freePort } from './free-port.js'
 import type { Child } from './child.js'
 
 export type RedisServer = {
   readonly port: number
   readonly child: Child
-  /** One command by redis-cli, its reply as text. */
+  /** Runs one command through redis-cli and returns the reply as text. */
   readonly cli: (...args: readonly string[]) => Promise<string>
 }
 
@@ -34,7 +35,7 @@ export async function startRedis(
   return { port: own, child, cli }
 }
 
-/** A master, two replicas and three Sentinels that watch them. */
+/** A master, two replicas and three Sentinels that monitor them. */
 export async function startSentinels(folder: string): Promise<{
   readonly master: RedisServer
   readonly sentinelPorts: readonly number[]

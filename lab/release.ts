@@ -1,8 +1,8 @@
 /**
- * How does the laboratory get another Haraka than the one in node_modules?
+ * Installs a Haraka release other than the one in node_modules.
  *
- * From the registry, once, into build/releases, without what is optional; the packed
- * plugin as it is now is installed beside it.
+ * From the registry, once, into build/releases, without optional dependencies; the
+ * currently packed plugin is installed next to it.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -12,33 +12,33 @@ import { ROOT } from './root.js'
 
 export type Installed = Required<Pick<HarakaOptions, 'harakaPackage' | 'nodeModules'>>
 
-/** Where a release is, once it is installed. */
+/** The folders of an installed release. */
 export function installedRelease(release: string): Installed {
   const nodeModules = path.join(folderOf(release), 'node_modules')
   return { harakaPackage: path.join(nodeModules, 'haraka'), nodeModules }
 }
 
-/** One Haraka, such as `3.0.4`; the plugin is wherever else the laboratory has it. */
+/** Installs one Haraka, such as `3.0.4`, without the plugin. */
 export async function installHaraka(release: string): Promise<Pick<Installed, 'harakaPackage'>> {
   const { harakaPackage } = installedRelease(release)
   if (!existsSync(harakaPackage)) {
     await install(release, [
-      // Until 3.3 the package had a capital letter.
+      // Before 3.3 the package name had a capital letter.
       `haraka@npm:${release < '3.3' ? 'Haraka' : 'haraka'}@${release}`,
-      // The laboratory's way in, a part of Haraka until 3.0.5; and who overrules deferrals.
+      // Part of Haraka until 3.0.5: `relay`, used for submission, and `karma`, which overrules deferrals.
       ...['haraka-plugin-relay@1', 'haraka-plugin-karma@2'],
     ])
   }
   return { harakaPackage }
 }
 
-/** One Haraka with the packed plugin, as it is now, installed beside it. */
+/** Installs one Haraka and the currently packed plugin. */
 export async function installRelease(release: string): Promise<Installed> {
   await installHaraka(release)
   const { nodeModules } = installedRelease(release)
   const relay = path.join(ROOT, 'build/relay')
   const packed = readdirSync(relay).find((name) => name.endsWith('.tgz'))
-  if (packed === undefined) throw new Error('the plugin is not packed: node lab/prepare.mjs')
+  if (packed === undefined) throw new Error('the plugin is not packed: node scripts/prepare.mjs')
   rmSync(path.join(nodeModules, 'haraka-plugin-dane'), { recursive: true, force: true })
   await install(release, ['--prefer-offline', path.join(relay, packed)])
   return installedRelease(release)

@@ -1,9 +1,9 @@
 /**
- * Which messages does the laboratory send, and what has to become of them?
+ * The messages that the laboratory sends, and their expected outcomes.
  *
- * One `Row` is one message to one domain of its own: the DNS that the domain has,
- * the hosts that serve it, the policy, and what is wanted. The rows of
- * decision-table.csv are generated from the file; beyond-rows.ts has the rest.
+ * One `Row` is one message to a separate domain: the records of the domain,
+ * the hosts that serve it, the policy, and the expected outcome. The rows of
+ * decision-table.csv are generated here; beyond-rows.ts reads the rest.
  */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,25 +11,28 @@ import type { InsecureMx, Policy } from '../src/policy.js'
 import { tlsaFor } from './certificates.js'
 import type { Minted } from './certificates.js'
 import { ROOT } from './root.js'
-import type { Misbehavior, ServerChain } from './mx-host.js'
+import type { Misbehavior } from './mx-dialog.js'
+import type { ServerChain } from './mx-host.js'
 
-/** What the demo and the tests look at. */
+/** The expected outcome, checked by the demo and the tests. */
 export type Wanted =
   /** Delivered, and the log says `TLS success ... for DOMAIN`. */
   | { readonly action: 'verified' }
   /** Delivered without such a line. */
   | { readonly action: 'fallback'; readonly isEncrypted?: boolean }
-  /** Back in the queue, no envelope shown to any host. */
+  /** Back in the queue, no envelope sent to any host. */
   | { readonly action: 'defer'; readonly reason?: string }
-  /** Returned to the sender. */
+  /** Bounced to the sender. */
   | { readonly action: 'bounce'; readonly reason: string }
 
-/** One SMTP server and what its name owns. */
+/** One SMTP server. */
 export type RowHost = {
   readonly name: string
   readonly chain: ServerChain
   readonly chainsByName?: ReadonlyMap<string, ServerChain>
   readonly misbehavior?: Misbehavior
+  /** Appended to every reply. */
+  readonly words?: string
   /** On ::1 instead of an IPv4 address of its own. */
   readonly isIpv6?: boolean
   /** Nothing listens at its address. */
@@ -41,7 +44,7 @@ export type Row = {
   readonly domain: string
   readonly policy: Policy
   readonly insecureMx: InsecureMx
-  /** For the table: what is special about MX, address, TLSA and certificate. */
+  /** For the table: the state of MX, address, TLSA and certificate. */
   readonly shown: {
     readonly mx: string
     readonly address: string
@@ -49,14 +52,14 @@ export type Row = {
     readonly certificate: string
   }
   readonly hosts: readonly RowHost[]
-  /** Zone-file lines with absolute names; `@ADDRESS:name@` is the address of a host. */
+  /** Zone-file lines with absolute names; `@ADDRESS:name@` is replaced by the address of a host. */
   readonly records: readonly string[]
-  /** RRsets with damaged signatures, as zones.ts takes them. */
+  /** RRsets with damaged signatures, in the form of zones.ts. */
   readonly damaged?: readonly string[]
   readonly wanted: Wanted
 }
 
-/** Names for whatever status a row wants. Every row has labels of its own below them. */
+/** A zone for each status. Every row has its own labels below them. */
 export const PLACE = {
   signed: 'signed.example',
   unsigned: 'unsigned.example',
@@ -112,7 +115,7 @@ async function tableRow(
   authority: Authority,
 ): Promise<Row> {
   const id = `${row.source}-${String(index + 1).padStart(2, '0')}`
-  // Bogus comes in three kinds, taken in turn.
+  // There are three kinds of bogus, used in turn.
   const broken = [PLACE.expired, PLACE.noDnskey, PLACE.signed][index % 3] ?? PLACE.expired
   const mxPlace = placeOf(row.mx, broken)
   const hostPlace = placeOf(row.address, broken)

@@ -1,8 +1,9 @@
 /**
- * What becomes of one message for each row?
+ * Sends one message for each row and checks the outcome.
  *
- * Two Harakas, one for each insecure_mx, some messages at a time; what Haraka's log and
- * the mail hosts' own records say is held against what the row wants.
+ * Two Harakas, one for each insecure_mx, several messages at a time; Haraka's log and
+ * the mail hosts' own records are compared with the expectation of the row. A laboratory
+ * can be used for several runs, one after the other.
  */
 import type { HarakaOptions } from './haraka.js'
 import { judge, recipientOf } from './judge.js'
@@ -13,7 +14,7 @@ export type Result = {
   readonly row: Row
   readonly milliseconds: number
   readonly happened: string
-  /** Empty if all is as wanted. */
+  /** Empty if everything is as expected. */
   readonly complaints: readonly string[]
 }
 
@@ -23,6 +24,8 @@ export async function runRows(
   options: Partial<HarakaOptions> = {},
   progress: (done: number, all: number) => void = () => undefined,
 ): Promise<readonly Result[]> {
+  // An earlier run on the same laboratory is not part of this one.
+  for (const host of laboratory.hosts.values()) host.forget()
   const [dane, may] = await Promise.all([
     laboratory.startRelay('dane', options),
     laboratory.startRelay('may', options),
@@ -34,7 +37,7 @@ export async function runRows(
     const id = await relay.submit(recipientOf(row))
     const outcome = await relay.outcomeOf(id)
     const milliseconds = Date.now() - sentAt
-    // The hosts' record is complete when the session is; QUIT is still on its way.
+    // A host's record is complete when the session ends; QUIT is still in flight.
     await new Promise((resolve) => setTimeout(resolve, 50))
     progress(++done, rows.length)
     return { row, milliseconds, ...judge(row, outcome, id, relay, laboratory) }

@@ -1,14 +1,14 @@
 /**
- * Is every message accounted for, whatever the hosts do and however often Haraka dies?
+ * Checks that every message is accounted for, whatever hosts do and however often Haraka dies.
  *
- * Sixty destinations, half of them with DANE: good, slow, refusing for now, refusing for
- * good, resetting, and those that DANE must keep mail from. While messages go in, Haraka
- * is killed without warning and started again, at random. Whoever was told 250 must find
- * the message delivered, or returned with a reason, as its destination allows; the mail
- * hosts' own records are the judge.
+ * Sixty destinations, half of them with DANE: good, slow, refusing temporarily or
+ * permanently, resetting, and those to which DANE must not deliver. While messages are
+ * submitted, Haraka is killed and restarted at random. Every message acknowledged with 250
+ * must be delivered, or bounced with a reason, according to its destination; what counts
+ * are the mail hosts' own records.
  *
- * A copy more than one is allowed where the kill came between the host's reply to DATA
- * and Haraka's own note of it (RFC 5321 §4.1.1.4, RFC 1047); they are counted.
+ * A duplicate is allowed if the kill came between the host's reply to DATA
+ * and Haraka's record of it (RFC 5321 §4.1.1.4, RFC 1047); duplicates are counted.
  */
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
@@ -18,7 +18,7 @@ import type { DestinationOptions } from './destination.js'
 import type { Haraka } from './haraka.js'
 import { createAuthority, startLaboratory } from './laboratory.js'
 import type { Laboratory } from './laboratory.js'
-import type { Misbehavior } from './mx-host.js'
+import type { Misbehavior } from './mx-dialog.js'
 import { PLACE } from './rows.js'
 
 export type StressOptions = {
@@ -27,15 +27,15 @@ export type StressOptions = {
   readonly log: (line: string) => void
 }
 
-/** What must become of a message. */
+/** The required outcome of a message. */
 type Wanted =
   | { readonly kind: 'delivered' }
-  /** Returned, after all retries, with this in its Status line. */
+  /** Bounced, after all retries, with this in its Status line. */
   | { readonly kind: 'returned'; readonly status: RegExp }
 
 type Kind = {
   readonly name: string
-  /** How many destinations are like this. */
+  /** The number of destinations of this kind. */
   readonly count: number
   readonly isProtected: boolean
   readonly options: DestinationOptions
@@ -95,7 +95,7 @@ export type Tally = {
   accepted: number
   delivered: number
   returned: number
-  /** Copies beyond the first. */
+  /** Duplicates. */
   extra: number
 }
 
@@ -103,9 +103,9 @@ export type StressResult = {
   readonly tallies: readonly Tally[]
   readonly kills: number
   readonly seconds: number
-  /** Messages of which nobody was told 250. */
+  /** Messages that were not acknowledged with 250. */
   readonly unacknowledged: number
-  /** Empty if all is as it must be. */
+  /** Empty if everything is as required. */
   readonly complaints: readonly string[]
 }
 
@@ -154,7 +154,7 @@ async function run(
   )
   log(`${accepted.size} messages accepted after ${seconds(startedAt)} s, waiting for the queue`)
   await until('an empty queue', () => queueLength(relay) === 0, { timeoutMs: 900_000 })
-  // QUIT, and the host's record of it, are still on their way.
+  // QUIT, and the host's record of it, are still in flight.
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   return {
     ...judge(laboratory, places, accepted, relay),
@@ -164,7 +164,7 @@ async function run(
   }
 }
 
-/** Does the work while Haraka is killed at random places of its progress. */
+/** Runs the work while Haraka is killed at random points of its progress. */
 async function whileKilled<T>(
   relay: Haraka,
   kills: number,
@@ -184,7 +184,7 @@ async function whileKilled<T>(
   return result
 }
 
-/** By recipient, what was acknowledged. Each try has a recipient of its own. */
+/** The acknowledged messages by recipient. Each attempt has its own recipient. */
 async function submitAll(
   relay: Haraka,
   places: readonly Place[],
@@ -292,7 +292,7 @@ function complaintsOf(
   ]
 }
 
-/** By recipient, the Status lines of what came back. */
+/** The Status lines of bounces by recipient. */
 function bouncesAt(laboratory: Laboratory): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>()
   const sessions = laboratory.hosts.get(`mx-sender.${PLACE.unsigned}`)?.sessions ?? []
@@ -314,7 +314,7 @@ function seconds(startedAt: number): number {
   return Math.round((Date.now() - startedAt) / 1000)
 }
 
-/** A table for a person. */
+/** The result as a table. */
 export function stressText({
   tallies,
   kills,

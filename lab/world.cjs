@@ -1,14 +1,16 @@
-// Makes a laboratory the world for a Haraka process that is started with
+// Confines a Haraka process to the laboratory when it is started with
 // `--require` of this file: Haraka's own lookups go to the laboratory's resolver and
-// its own connections to port 25 to the laboratory's port. Used for mail that the
-// plugin leaves alone (policy none and audit), where no setting of ours reaches. No
-// file of Haraka is changed.
+// its own connections to port 25 to the laboratory's port. Needed for mail that the
+// plugin does not handle (policy none and audit), where our settings do not apply. A test
+// can also move its clock. No file of Haraka is changed.
 'use strict'
 
 const dns = require('node:dns')
+const fs = require('node:fs')
 const net = require('node:net')
+const { performance } = require('node:perf_hooks')
 
-const { LAB_RESOLVER, LAB_SMTP_PORT } = process.env
+const { LAB_CLOCK, LAB_RESOLVER, LAB_SMTP_PORT } = process.env
 
 if (LAB_RESOLVER) {
   dns.setServers([LAB_RESOLVER])
@@ -29,5 +31,30 @@ if (LAB_SMTP_PORT) {
       options.port = Number(LAB_SMTP_PORT)
     }
     return connect.apply(this, args)
+  }
+}
+
+// The file has the milliseconds by which the clock is ahead; a test can change it at any
+// time. Timers and certificates are not affected.
+if (LAB_CLOCK) {
+  const RealDate = Date
+  let ahead = 0
+  let readAt = -Infinity
+  const now = () => {
+    if (performance.now() - readAt > 20) {
+      readAt = performance.now()
+      ahead = Number(fs.readFileSync(LAB_CLOCK, 'utf8'))
+    }
+    return RealDate.now() + ahead
+  }
+  globalThis.Date = class Date extends RealDate {
+    constructor(...args) {
+      if (args.length === 0) super(now())
+      else super(...args)
+    }
+
+    static now() {
+      return now()
+    }
   }
 }

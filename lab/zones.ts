@@ -1,10 +1,10 @@
 /**
- * How does a laboratory's name space come to be: signed, unsigned and broken zones?
+ * Creates the laboratory's zones: signed, unsigned and broken.
  *
  * Zones are text; ldns-keygen and ldns-signzone make keys and signatures. Each zone
  * has one key for everything. A parent gets the DS records of its signed children,
- * whatever was broken in them afterwards, so that a validator finds the chain up to
- * the damage. The broken ones come as RFC 8914 tells them apart.
+ * whatever is broken in them afterwards, so that a validator can follow the chain up to
+ * the damage. The broken zones cover the cases that RFC 8914 distinguishes.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -15,7 +15,7 @@ export type ZoneState =
   | 'unsigned'
   /** Signed, but the parent has no DS. */
   | 'island'
-  /** Signatures that ran out long ago. */
+  /** Expired signatures. */
   | 'expired'
   /** A DS in the parent and no DNSKEY in the zone. */
   | 'no-dnskey'
@@ -32,13 +32,13 @@ export type Zone = {
   readonly damaged?: readonly string[]
 }
 
-/** What NSD serves and Unbound trusts. */
+/** The files for NSD, and Unbound's trust anchor. */
 export type ZoneFiles = {
   readonly served: readonly { readonly origin: string; readonly file: string }[]
   readonly trustAnchorFile: string
 }
 
-/** Seconds that records without a TTL of their own live. */
+/** The TTL of records without their own, in seconds. */
 export const LAB_TTL = 300
 
 /** Writes all zones into `folder`, children before their parents. */
@@ -135,7 +135,7 @@ function depth(origin: string): number {
   return origin === '' ? 0 : origin.split('.').length
 }
 
-/** NSD's address; Unbound is told the port. */
+/** NSD's address; Unbound's configuration has the port. */
 const SERVER = '127.0.0.1'
 /** Nothing listens here on port 53. */
 const NOBODY = '127.0.0.250'

@@ -1,11 +1,11 @@
 /**
- * What does an extended DNS error say to a person?
+ * Formats extended DNS errors.
  *
- * RFC 8914 §4 and §5.2 give each code a name; a resolver may add words of its own.
- * They explain a failure and never make one (§6). Pure.
+ * RFC 8914 §4 and §5.2 name the codes; a resolver may add a text. They explain a failure
+ * and never cause one (§6). Pure.
  */
 
-/** For people: never for decisions. */
+/** For messages, never for decisions. */
 export type ExtendedError = {
   /** 0 to 65535. */
   readonly code: number
@@ -13,7 +13,7 @@ export type ExtendedError = {
   readonly text: string
 }
 
-/** `EDE 9 DNSKEY Missing: what the resolver adds`; an unknown code by its number alone. */
+/** `EDE 9 DNSKEY Missing: text from the resolver`; the number alone if the code is unknown. */
 export function extendedErrorText({ code, text }: ExtendedError): string {
   const name = NAMES[code]
   return `EDE ${code}${name === undefined ? '' : ` ${name}`}${text === '' ? '' : `: ${text}`}`

@@ -1,67 +1,89 @@
 /**
- * What happens to a message, as far as DANE has a part in it?
+ * The events of a message that concern DANE.
  *
- * Each step of a message's way is one `MailEvent`: a plain value, told once to whoever
- * listens. The log writes it down, the metrics count it; neither is known to who tells
- * it. What the lookups do has its own events (lookup.ts), since no message owns them.
+ * Each step is one `MailEvent`: a plain value, reported once. The log writes it and the
+ * metrics count it; the code that reports it depends on neither. Lookups have events of
+ * their own (lookup.ts), since they do not belong to a message.
  *
  * Plain data; pure.
  */
 import type { DomainName } from './name.js'
-import type { EnforcedPolicy, Plan, Policy } from './policy.js'
-import type { Reason } from './reason.js'
+import type { Plan } from './plan.js'
+import type { EnforcedPolicy, Policy } from './policy.js'
+import type { Reason, Why } from './reason.js'
+import type { TlsaRecord } from './tlsa.js'
 import type { Authenticated, Encrypted } from './verdict.js'
 
-/** Why one host, or the whole destination, got no mail. */
-export type Refusal = {
-  readonly reason: Reason
-  /** The MX host, or the domain where no host is to blame. */
+/** Why a host, or the whole destination, was not used. */
+export type Refusal = Why & {
+  /** The MX host, or the domain if no single host is the cause. */
   readonly host: string
-  /** For the log. */
-  readonly detail: string
 }
 
 export type Session = { readonly protocol: string; readonly cipher: string }
 
-/** What a policy that is not in force would have made of a message. */
+/** One connection of Haraka to a mail host, as TLS reports count it (RFC 8460 §4.3). */
+export type EndedSession = {
+  /** The recipients' domain. */
+  readonly domain: DomainName
+  /** When TLS was there or had failed, in milliseconds since the epoch. */
+  readonly endedAt: number
+  /** What was applied to it: every TLSA record of the host, unusable ones as well. */
+  readonly tlsa: { readonly base: DomainName; readonly records: readonly TlsaRecord[] } | undefined
+  /** The MX hostname, or an IP address if the MX record contains one. */
+  readonly host: string
+  /** The name in the host's greeting, as sent; undefined: not seen. */
+  readonly greeting: string | undefined
+  /** Addresses of the connection, as Node writes them. */
+  readonly localAddress: string | undefined
+  readonly remoteAddress: string | undefined
+  /** Undefined: TLS was established, and satisfied what was required. */
+  readonly failure: Reason | undefined
+}
+
+/** What would have happened to a message under a policy that is not in force. */
 export type Forecast =
-  /** It would go where it went, authenticated or encrypted as RFC 7672 wants it. */
+  /** Delivered, authenticated or encrypted as RFC 7672 requires. */
   | { readonly kind: 'verified' | 'encrypted' }
-  /** DANE has no word in it: as without the plugin. */
+  /** DANE does not apply: delivered as without the plugin. */
   | { readonly kind: 'no-dane' }
   | { readonly kind: 'deferred' | 'returned'; readonly refusal: Refusal }
-  /** It hangs on hosts that were not called, because another one took the message. */
+  /** It depends on hosts that were not tried, because another one took the message. */
   | { readonly kind: 'unknown'; readonly refusal: Refusal | undefined; readonly detail: string }
 
 export type ForecastKind = Forecast['kind']
 
 export type MailEvent =
-  /** What the lookups led to, host by host. */
+  /** The plan: what DANE requires, host by host. */
   | { readonly kind: 'plan'; readonly policy: Policy; readonly plan: Plan }
-  /** What is done about the message at this attempt, and how long it took to find out. */
+  /** The decision for this attempt, and how long it took. */
   | {
       readonly kind: 'decision'
       readonly policy: EnforcedPolicy
       readonly decision: 'deliver' | 'defer' | 'return'
       readonly milliseconds: number
     }
-  /** A TLS handshake is over; nothing is judged yet. */
+  /** A TLS handshake is complete; certificates have not been checked yet. */
   | { readonly kind: 'handshake'; readonly milliseconds: number }
-  /** One host gets no mail at this attempt. */
+  /** One host is not used for this attempt. */
   | { readonly kind: 'refused'; readonly policy: Policy; readonly refusal: Refusal }
-  /** The records that were remembered did not match, and those in DNS do. */
+  /** The cached TLSA records did not match, but those now in DNS do. */
   | { readonly kind: 'rollover'; readonly host: string }
-  /** The connection is good, and the message goes out on it. */
+  /** The connection has passed, and the message may be sent on it. */
   | {
       readonly kind: 'passed'
       readonly policy: Policy
       readonly host: string
-      /** Undefined where the way to the host was insecure (RFC 7672 §2.2.1). */
+      /** Undefined if the MX lookup was insecure (RFC 7672 §2.2.1). */
       readonly domain: DomainName | undefined
       readonly verdict: Authenticated | Encrypted
       readonly session: Session
     }
-  /** The message as a whole waits, or is returned. */
+  /** A connection's attempt at TLS has ended; only while there are TLS reports. */
+  | { readonly kind: 'session'; readonly session: EndedSession }
+  /** A host that was verified for `domain` has accepted the message, for some recipients at least. */
+  | { readonly kind: 'delivered'; readonly domain: DomainName; readonly host: string }
+  /** The whole message is deferred, or returned. */
   | {
       readonly kind: 'settled'
       readonly policy: Policy
@@ -69,17 +91,17 @@ export type MailEvent =
       /** The recipients' domain. */
       readonly destination: string
       readonly refusal: Refusal
-      /** Whether the refusal has been told as a host's already. */
+      /** Whether the refusal was already reported as a host's. */
       readonly isKnown: boolean
     }
-  /** Under `policy = audit`: what the others would have made of it. */
+  /** Under `policy = audit`: what would have happened under the enforced policies. */
   | {
       readonly kind: 'forecast'
       readonly destination: string
       readonly opportunistic: Forecast
       readonly mandatory: Forecast
-      /** Hosts that were called, and would have been given up. */
+      /** Hosts that were tried, and would have been refused. */
       readonly refusals: readonly Refusal[]
     }
-  /** Under `policy = audit`: nothing was found out, and mail flowed on. */
+  /** Under `policy = audit`: the message could not be judged, and mail was not affected. */
   | { readonly kind: 'unjudged'; readonly destination: string; readonly detail: string }

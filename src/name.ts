@@ -1,33 +1,33 @@
 /**
- * What is a DNS name, and in which one form does this project hold it?
+ * DNS names in canonical form.
  *
  * A `DomainName` is lower case, in A-labels (RFC 5890), without a trailing dot,
  * at most 253 characters in labels of 1 to 63, printable ASCII throughout. Only
- * the two functions below make one, so two names are equal exactly when their
- * strings are, and any of them may stand in a log line.
+ * the functions below create one, so two names are equal exactly when their
+ * strings are, and any of them is safe in a log line.
  *
- * Limits: the root is not a `DomainName`; a label with a dot, a backslash or an
- * octet outside printable ASCII cannot be held and is refused. Pure.
+ * Limits: the root is not a `DomainName`; neither is a name with a dot, a backslash or
+ * an octet outside printable ASCII in a label. Pure.
  */
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 
 declare const brand: unique symbol
 
-/** A DNS name in its one form; see the head of this file. */
+/** A DNS name in canonical form; see the top of this file. */
 export type DomainName = string & { readonly [brand]: 'DomainName' }
 
 /**
- * Reads a name that a person or another program wrote: an operator's setting, a
+ * Parses a name that a person or another program wrote: an operator's setting, a
  * recipient's domain, another plugin's route. Accepts U-labels, any case and one
  * trailing dot.
  *
- * Returns undefined for what is no DNS name, for the root and for IP addresses.
+ * Returns undefined for anything else, including the root and IP addresses.
  */
 export function parseDomainName(text: string): DomainName | undefined {
-  // What a person writes is held to host names and `_`; DNS may hold more.
+  // Input from people is limited to host names and `_`; DNS allows more.
   if (text.length > MAX_INPUT || !/^[a-z0-9_.\u0080-\uffff-]+$/i.test(text)) return undefined
-  // domainToASCII would also read URL syntax, hence the check before it and the one behind.
+  // domainToASCII also accepts URL syntax, hence the checks before and after it.
   const ascii = isAscii(text) ? text : domainToASCII(text)
   const bare = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii
   return /^[a-z0-9_.-]+$/i.test(bare) && isIP(bare) === 0
@@ -36,11 +36,11 @@ export function parseDomainName(text: string): DomainName | undefined {
 }
 
 /**
- * Reads a name from DNS, as a decoder printed it. The caller has made sure that
- * no label holds a dot, a backslash or anything outside printable ASCII
- * (dns/frame.ts does), so the text is unambiguous.
+ * Parses a name from DNS, as printed by a decoder. The caller has made sure that no label
+ * has a dot, a backslash or anything outside printable ASCII (dns/frame.ts does), so the
+ * text is unambiguous.
  *
- * Returns undefined for the root ('.') and for what cannot be held.
+ * Returns undefined for the root ('.') and for malformed names.
  */
 export function nameFromWire(text: string): DomainName | undefined {
   return text === '.' ? undefined : wellFormed(text.toLowerCase())
@@ -56,7 +56,7 @@ export function tlsaOwner(port: number, base: DomainName): DomainName | undefine
   return wellFormed(`_${port}._tcp.${base}`)
 }
 
-/** Longest input looked at: a name of 253 characters in U-labels takes less. */
+/** Longest input accepted: a name of 253 characters in U-labels is shorter. */
 const MAX_INPUT = 1024
 
 /** RFC 1035 §2.3.4: 255 octets on the wire are 253 characters in text. */
@@ -87,7 +87,7 @@ function isDomainName(text: string): text is DomainName {
       label = 0
       continue
     }
-    // 0x21..0x7e without the backslash: what survives a log line and has one spelling.
+    // 0x21..0x7e without the backslash: safe in a log line, and with only one spelling.
     if (code < 0x21 || code > 0x7e || code === BACKSLASH) return false
     label++
   }

@@ -1,19 +1,17 @@
 /**
- * Why was mail not delivered over an authenticated channel, in one vocabulary?
+ * The reasons why mail was not delivered over an authenticated channel.
  *
- * A `Reason` is a kebab-case word that appears unchanged in log, DSN and command
- * line. Each has a phrase: the gateways' own five where their tables have the case,
- * one of ours elsewhere. Each has an enhanced status code (RFC 3463), so that a
- * deferral and its bounce say the same. Everything here is class 4 until the queue
- * lifetime ends, but for what RFC 5321 §5.1 and RFC 7505 call permanent.
+ * A `Reason` is a kebab-case word that appears unchanged in log, DSN and command line.
+ * Each has a phrase: one of the gateways' five if their tables cover the case, otherwise
+ * one of ours. Each has an enhanced status code (RFC 3463), so that a deferral and the
+ * later bounce agree. All are class 4 until the queue lifetime ends, except for those
+ * that RFC 5321 §5.1 and RFC 7505 make permanent.
  *
  * Pure data.
  */
 import type { Failed } from './lookup.js'
-import { REFUSALS } from './verdict.js'
-import type { RefusalReason } from './verdict.js'
 
-/** What the lookups found out before any connection. */
+/** The result of the lookups, before any connection. */
 export type LookupReason =
   | 'mx-bogus'
   | 'mx-lookup-failed'
@@ -25,20 +23,20 @@ export type LookupReason =
   | 'tlsa-lookup-failed'
   | 'no-resolver'
 
-/** Why DANE does not apply to a host; under `mandatory`, why the host is passed over. */
+/** Why DANE does not apply to a host; under `mandatory`, why the host is skipped. */
 export type NoDaneReason =
   | 'mx-insecure'
   | 'address-insecure'
   | 'address-literal'
-  | 'not-smtp'
   | 'tlsa-insecure'
   | 'no-tlsa-record'
   | 'tlsa-unusable'
 
-/** What went wrong between the connection and the end of the TLS handshake. */
+/** Failures between the connection and the end of the TLS handshake. */
 export type SessionReason =
   | 'connection-failed'
   | 'connection-lost'
+  | 'session-timeout'
   | 'greeting-refused'
   | 'ehlo-refused'
   | 'starttls-not-offered'
@@ -47,16 +45,45 @@ export type SessionReason =
   | 'tls-handshake-failed'
   | 'tls-disabled'
 
+/**
+ * Why a chain was refused, from the least to the most specific. If several records or
+ * paths fail, the most specific reason is reported.
+ */
+export const CERTIFICATE_REASONS = [
+  'no-certificate',
+  'unreadable-certificate',
+  'certificate-mismatch',
+  'untrusted-path',
+  'budget-exhausted',
+  'certificate-expired',
+  'certificate-not-yet-valid',
+  'name-mismatch',
+] as const
+
+export type CertificateReason = (typeof CERTIFICATE_REASONS)[number]
+
 /** Permanent by RFC 5321 §5.1 and RFC 7505 §4.1: the message is returned at once. */
 export type UndeliverableReason = 'null-mx' | 'no-such-domain' | 'no-mail-host'
 
-/** The relay itself stands in the way. */
+/** The relay itself is the cause. */
 export type LocalReason = 'invalid-domain' | 'route-deferred' | 'no-plan' | 'internal-error'
 
 export type Reason =
-  LookupReason | NoDaneReason | SessionReason | RefusalReason | UndeliverableReason | LocalReason
+  | LookupReason
+  | NoDaneReason
+  | SessionReason
+  | CertificateReason
+  | UndeliverableReason
+  | LocalReason
 
-/** Why a host or a message waits when the lookup of `what` failed. */
+/** A reason, and the details of this case. */
+export type Why<R extends Reason = Reason> = {
+  readonly reason: R
+  /** For messages: what was expected and found. Printable, one line; may be empty. */
+  readonly detail: string
+}
+
+/** Why a host or a message is deferred when the lookup of `what` failed. */
 export function lookupReason<T extends 'mx' | 'address' | 'tlsa'>(
   what: T,
   { cause }: Failed,
@@ -65,28 +92,33 @@ export function lookupReason<T extends 'mx' | 'address' | 'tlsa'>(
   return cause === 'bogus' ? `${what}-bogus` : `${what}-lookup-failed`
 }
 
-/** Whether a reason is that DNS does not have something, which it may have by now. */
+/** Whether the reason is absence from DNS, which may have changed by now. */
 export function isAbsence(reason: Reason): boolean {
   return reason === 'no-address' || TABLE[reason].rank === RANK.absent
 }
 
-/** What a reason says to a person who knows mail but not this program. */
+/** The reason as text, for a person who knows mail but not this program. */
 export function phraseOf(reason: Reason): string {
   return TABLE[reason].phrase
 }
 
-/** RFC 3463 `[class, subject, detail]`: class 5 only for what is returned at once. */
+/** RFC 3463 `[class, subject, detail]`: class 5 only for messages that are returned at once. */
 export function statusOf(reason: Reason): readonly [4 | 5, number, number] {
   return TABLE[reason].status
 }
 
 /**
- * Of several reasons, the one worth telling: what the host showed outranks what DNS
- * withheld, and that outranks a host that merely did not answer. Ties go to the
- * first, which is the better preference.
+ * Of several reasons, the one to report: a host's bad certificate outranks a DNS failure,
+ * which outranks a host that did not respond. Ties go to the first, which has
+ * the better preference. Undefined if there are none.
  */
-export function worthiest<T extends { readonly reason: Reason }>(all: readonly [T, ...T[]]): T {
-  return all.reduce((best, next) => (rank(next.reason) > rank(best.reason) ? next : best))
+export function mostSpecific<T extends { readonly reason: Reason }>(
+  all: readonly T[],
+): T | undefined {
+  return all.reduce<T | undefined>(
+    (best, next) => (best && rank(next.reason) <= rank(best.reason) ? best : next),
+    undefined,
+  )
 }
 
 function rank(reason: Reason): number {
@@ -124,7 +156,7 @@ const certificates = {
   'certificate-expired': untrusted,
   'certificate-not-yet-valid': untrusted,
   'name-mismatch': untrusted,
-} satisfies Record<RefusalReason, Entry>
+} satisfies Record<CertificateReason, Entry>
 
 function session(phrase: string, detail: number): Entry {
   return { phrase, status: [4, 7, detail], rank: RANK.session }
@@ -148,13 +180,17 @@ const TABLE: Readonly<Record<Reason, Entry>> = {
   'mx-insecure': unsigned,
   'address-insecure': unsigned,
   'address-literal': unsigned,
-  'not-smtp': { phrase: 'not an SMTP host', status: [4, 7, 5], rank: RANK.absent },
   'tlsa-insecure': unsigned,
   'no-tlsa-record': { phrase: PHRASE.noTlsa, status: [4, 7, 5], rank: RANK.absent },
   'tlsa-unusable': { phrase: 'no usable TLSA record', status: [4, 7, 5], rank: RANK.absent },
   'connection-failed': { phrase: 'no connection', status: [4, 4, 1], rank: RANK.network },
   'connection-lost': {
     phrase: 'connection lost before TLS',
+    status: [4, 4, 2],
+    rank: RANK.network,
+  },
+  'session-timeout': {
+    phrase: 'TLS was not established in time',
     status: [4, 4, 2],
     rank: RANK.network,
   },
@@ -165,7 +201,7 @@ const TABLE: Readonly<Record<Reason, Entry>> = {
   'protocol-violation': session('invalid SMTP reply before TLS', 5),
   'tls-handshake-failed': session('TLS handshake failed', 5),
   'tls-disabled': {
-    phrase: 'TLS is required, but switched off here',
+    phrase: 'TLS is required, but disabled here',
     status: [4, 7, 4],
     rank: RANK.local,
   },
@@ -186,14 +222,9 @@ const TABLE: Readonly<Record<Reason, Entry>> = {
   },
 }
 
-/** Every reason there is, for tests and documentation. */
+/** All reasons, for tests and documentation. */
 export const ALL_REASONS: readonly Reason[] = Object.keys(TABLE).filter(isReason)
 
 function isReason(word: string): word is Reason {
   return Object.hasOwn(TABLE, word)
-}
-
-/** Whether a word is one of the reasons that only a certificate can give. */
-export function isRefusal(reason: Reason): boolean {
-  return REFUSALS.some((refusal) => refusal === reason)
 }

@@ -1,17 +1,16 @@
 /**
- * Where does a server listen, and how is it reached?
+ * The address of a resolver, and whether the channel to it is trusted.
  *
- * Address and port of a resolver, read from a setting and written to a log line.
- * Never an address by name: whoever looks up a resolver's name trusts the answer
- * before there is anyone to vouch for it. The name behind `#` is the one that the
- * resolver's certificate has to bear. Pure.
+ * Address and port are parsed from a setting and formatted for log lines. Host names are
+ * not accepted: looking one up would need a trusted resolver first. The name after `#` has
+ * to be in the resolver's certificate. Pure.
  */
 import { isIP, SocketAddress } from 'node:net'
 import { parseDomainName } from './name.js'
 import type { DomainName } from './name.js'
 
 export type ServerAddress = {
-  /** IPv4 or IPv6 of one host, spelled as RFC 5952 has it. */
+  /** IPv4 or IPv6 address of one host, in the form of RFC 5952. */
   readonly address: string
   /** 1 to 65535. */
   readonly port: number
@@ -37,7 +36,7 @@ export function parseResolverAddress(text: string): ResolverAddress | undefined 
   return server && tlsName && { ...server, tlsName }
 }
 
-/** The way settings have it. */
+/** As in the settings. */
 export function serverText({ address, port, tlsName }: ResolverAddress): string {
   const place = isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
   return tlsName === undefined ? place : `tls://${place}#${tlsName}`
@@ -48,18 +47,58 @@ export function isPort(port: number): boolean {
 }
 
 /** RFC 1122 §3.2.1.3 and RFC 4291 §2.5.3. */
-export function isLoopback({ address }: ServerAddress): boolean {
+export function isLoopback({ address }: Pick<ServerAddress, 'address'>): boolean {
   return isIP(address) === 4 ? address.startsWith('127.') : address === '::1'
 }
 
+/** Who can impersonate the resolver or modify its replies. */
+export type Channel =
+  /** Loopback, and a privileged port: only root. */
+  | 'privileged'
+  /** TLS with the name in the certificate (RFC 7858): no one, at any address. */
+  | 'tls'
+  /**
+   * Loopback, and a port that any local process can bind: next to a running resolver if
+   * both set SO_REUSEADDR, at a more specific address, or while the resolver is down.
+   */
+  | 'unprivileged'
+  /** Anyone on the path. */
+  | 'network'
+
+/** What decides whether a channel is trusted. */
+export type ChannelTrust = {
+  /** The operator trusts channels that are neither privileged nor over TLS. */
+  readonly isVouchedFor: boolean
+  /** The first port that any process of this machine can bind. */
+  readonly firstOpenPort: number
+}
+
+/** The default of Linux and others (ip(7): ip_unprivileged_port_start). */
+export const USUAL_FIRST_OPEN_PORT = 1024
+
+export function channelTo(
+  server: ResolverAddress,
+  { firstOpenPort }: Pick<ChannelTrust, 'firstOpenPort'>,
+): Channel {
+  if (server.tlsName !== undefined) return 'tls'
+  if (!isLoopback(server)) return 'network'
+  return server.port < firstOpenPort ? 'privileged' : 'unprivileged'
+}
+
 /**
- * Whether nobody can change what comes from there. RFC 4035 §4.9.3, RFC 6698 §4.1: the
- * AD bit of a resolver is worth no more than the way to it. That is the loopback
- * interface, TLS to a name that the certificate bears (RFC 7858), or a network that the
- * operator vouches for. Whether the resolver validates at all is for a probe to find out.
+ * Whether replies cannot be modified. RFC 4035 §4.9.3, RFC 6698 §4.1: the AD bit of a
+ * resolver is no more trustworthy than the channel to it. Whether the resolver validates
+ * at all is shown by a probe.
  */
-export function isTrustedChannel(server: ResolverAddress, isNetworkTrusted: boolean): boolean {
-  return isLoopback(server) || server.tlsName !== undefined || isNetworkTrusted
+export function isTrustedChannel(server: ResolverAddress, trust: ChannelTrust): boolean {
+  switch (channelTo(server, trust)) {
+    case 'privileged':
+    case 'tls':
+      return true
+    case 'unprivileged':
+    case 'network':
+      return trust.isVouchedFor
+  }
 }
 
 function parseServerAddress(text: string, defaultPort: number): ServerAddress | undefined {
@@ -75,12 +114,12 @@ function parseServerAddress(text: string, defaultPort: number): ServerAddress | 
 function placeOf(address: string, port: number): ServerAddress | undefined {
   if (isIP(address) === 4) {
     const first = Number(address.split('.')[0])
-    // RFC 1122 §3.2.1.3, RFC 1112 §4: this host, groups, what is reserved, broadcast.
+    // RFC 1122 §3.2.1.3, RFC 1112 §4: this host, multicast, reserved, broadcast.
     return first === 0 || first >= 224 ? undefined : { address, port }
   }
   const [plain = '', zone] = address.split('%')
   const spelled = new SocketAddress({ address: plain, family: 'ipv6' }).address
-  // RFC 4291 §2.5.2, §2.7: no host, groups.
+  // RFC 4291 §2.5.2, §2.7: unspecified, multicast.
   if (spelled === '::' || spelled.startsWith('ff')) return undefined
   return { address: zone === undefined ? spelled : `${spelled}%${zone}`, port }
 }

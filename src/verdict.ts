@@ -1,11 +1,12 @@
 /**
- * What were the peer's certificates worth?
+ * The result of checking a server's certificates.
  *
- * `authenticated` is constructed in one place, verify/verify.ts. The other two say
- * why there is no authentication: nobody asked for it (`encrypted`), or what was
- * shown does not satisfy the TLSA records (`refused`). Plain data; pure.
+ * `authenticated` is constructed only in verify/verify.ts and verify/path.ts. The other
+ * two mean that there is no authentication: none was required (`encrypted`), or the
+ * certificates do not satisfy the TLSA records (`refused`). Plain data; pure.
  */
 import type { DomainName } from './name.js'
+import type { CertificateReason, Why } from './reason.js'
 import type { UsableTlsa } from './tlsa.js'
 
 /** The server's certificates in DER, leaf first, exactly as sent. Never empty. */
@@ -23,28 +24,7 @@ export type Authenticated = {
 /** TLS without authentication: every TLSA record was unusable (RFC 7672 §2.2). */
 export type Encrypted = { readonly kind: 'encrypted' }
 
-/**
- * Why a chain was refused, from the least to the most specific. When several
- * records or paths fail, the one that came furthest is reported.
- */
-export const REFUSALS = [
-  'no-certificate',
-  'unreadable-certificate',
-  'certificate-mismatch',
-  'untrusted-path',
-  'budget-exhausted',
-  'certificate-expired',
-  'certificate-not-yet-valid',
-  'name-mismatch',
-] as const
-
-export type RefusalReason = (typeof REFUSALS)[number]
-
-export type Refused = {
-  readonly kind: 'refused'
-  readonly reason: RefusalReason
-  /** For people: certificate, record, what was expected and found. Printable, one line. */
-  readonly detail: string
-}
+/** The certificates do not satisfy the TLSA records. */
+export type Refused = { readonly kind: 'refused' } & Why<CertificateReason>
 
 export type Verdict = Authenticated | Encrypted | Refused

@@ -1,11 +1,11 @@
 /**
- * How long does it take from the hook get_mx to the plan, and how many rounds?
+ * The time from the get_mx hook to the plan, and the number of rounds.
  *
- * In a relay that has nothing else to do, one message after the other: asked of DNS,
- * known to the process, known to Redis alone. Rounds and questions of a cold plan are
- * counted at a tap before the resolver and those of Redis before Redis; times are taken
+ * In an otherwise idle relay, one message after the other: facts from DNS,
+ * from memory, from Redis. Rounds and queries of a cold plan are
+ * counted at taps before the resolver and before Redis; times are taken
  * without taps. Two times: from the call of our hook to its answer, which is the plugin's
- * own, its log line included; and until Haraka has made its list of hosts of it, with a
+ * own, including its log line; and until Haraka has built its list of hosts, including a
  * log line of Haraka's.
  */
 import assert from 'node:assert/strict'
@@ -25,7 +25,7 @@ type Times = {
   readonly cpuMicroseconds: number
 }
 
-/** What keeps replies back, so that rounds can be told apart. */
+/** The delay of replies, so that rounds can be distinguished. */
 const DELAY_MS = 5
 
 export async function measurePlan(bench: Bench): Promise<Figure> {
@@ -45,14 +45,14 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
   const tapped = await world.startRelay({ daneIni: cache, resolverPort: dnsTap.port })
   const tappedRedis = await world.startRelay({ daneIni: [...cache, ...use(redisTap.port)] })
   try {
-    // Everything is compiled, the resolver and Redis know it all.
+    // Everything is compiled, resolver and Redis have everything cached.
     for (const relay of [alone, sharing]) for (let i = 0; i < 3; i++) await planned(relay, domains)
     const runs: Record<string, Times[]> = { cold: [], 'in process': [], 'from Redis': [] }
     for (let pair = 0; pair < size.pairs; pair++) {
       await alone.forget()
       await alone.plan([world.other])
       runs['cold']?.push(await planned(alone, domains))
-      // A reload makes functions anew that are compiled again when they have been used for a while.
+      // A reload creates functions that are compiled again after some use.
       for (let i = 0; i < 5; i++) await planned(alone, domains)
       runs['in process']?.push(await planned(alone, domains))
       await sharing.forget()
@@ -90,9 +90,9 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
   }
 }
 
-/** Not the probe of the resolver. */
+/** Excludes probes of the resolver. */
 export const isOfMessages = (question: string): boolean => question.endsWith('.signed.example')
-/** Not the look at the epoch, and not what a connection begins with. */
+/** Excludes reads of the epoch and the commands that open a connection. */
 export const isFact = (command: string): boolean =>
   /1:(claim:)?(MX|A|AAAA|CNAME|TLSA):/.test(command)
 
@@ -108,7 +108,7 @@ async function planned(relay: Relay, domains: readonly string[]): Promise<Times>
   }
 }
 
-/** What one plan asks for, when the connections are there and the domain is new. */
+/** The queries of one plan with open connections and a new domain. */
 async function countOne(
   relay: Relay,
   tap: Tap,

@@ -1,19 +1,20 @@
 /**
- * How does Postfix with level dane do on the same hosts?
+ * Postfix with level dane on the same hosts, for comparison.
  *
- * The Postfix that is installed, with a configuration, queue and log of its own, its
- * daemons children of the bench. It can neither be told a port for its resolver nor a
- * list of its own, so it runs in a mount namespace where /etc/resolv.conf names an
- * address on which the laboratory's resolver listens at port 53; that takes root. Where
- * that or Postfix is missing, there is no such figure.
+ * The installed Postfix, with its own configuration, queue and log, its
+ * daemons children of the bench. Neither the port of its resolver nor a list of resolvers
+ * can be configured, so it runs in a mount namespace where /etc/resolv.conf names an
+ * address on which the laboratory's resolver listens at port 53; that needs root. If
+ * root or Postfix is missing, this figure is skipped.
  *
- * Messages wait on hold, as many as the run has, and are released at once. CPU time is
+ * All messages of a run wait on hold and are released at once. CPU time is
  * that of all of Postfix's processes.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { createTransport } from 'nodemailer'
-import { freePort, runToEnd, startChild, until } from '../../lab/child.js'
+import { runToEnd, startChild, until } from '../../lab/child.js'
+import { freePort } from '../../lab/free-port.js'
 import { messageTo } from '../steward.js'
 import type { Delivery } from '../steward.js'
 import { AT_ONCE } from '../world.js'
@@ -25,24 +26,18 @@ export type Postfix = {
   readonly stop: () => Promise<void>
 }
 
-/** Where the resolver listens for it. */
+/** The resolver's address for Postfix. */
 const RESOLVER = '127.0.0.153'
 
 export async function startPostfix(world: World): Promise<Postfix | undefined> {
-  if (!existsSync('/usr/sbin/postfix') || process.getuid?.() !== 0) return undefined
-  const isPrivate = await runToEnd('unshare', ['-m', 'true']).then(
-    () => true,
-    () => false,
-  )
-  if (!isPrivate) return undefined
-
+  if (!(await canRun())) return undefined
   const home = path.join(world.laboratory.folder, 'postfix')
   const folders = Object.fromEntries(
     ['config', 'queue', 'data'].map((name) => [name, path.join(home, name)]),
   )
   const { config = '', queue = '', data = '' } = folders
   for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true })
-  // Its daemons are another user.
+  // Its daemons run as another user.
   await runToEnd('chmod', ['755', world.laboratory.folder, home])
   await runToEnd('chown', ['postfix', data])
   const logFile = path.join(queue, 'log')
@@ -58,12 +53,12 @@ export async function startPostfix(world: World): Promise<Postfix | undefined> {
   writeFileSync(path.join(config, 'main.cf'), mainCf(queue, data, logFile, world))
   writeFileSync(path.join(config, 'master.cf'), masterCf(smtpd))
   const script = `mount --bind ${home}/resolv.conf /etc/resolv.conf && exec postfix -c ${config} start-fg`
-  // In a file: its daemons would hold a pipe open after its end.
+  // To a file: its daemons would keep a pipe open after its exit.
   const outputFile = path.join(home, 'output')
   const child = startChild('unshare', ['-m', 'sh', '-c', script], { outputFile })
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
   await until('Postfix', () => log().includes('daemon started'), { child })
-  // Not the child, which only waits for it.
+  // Not of the child, which only waits for it.
   const master = Number(readFileSync(path.join(queue, 'pid/master.pid'), 'latin1'))
   const end = (): void => {
     if (child.isRunning()) process.kill(master, 'SIGTERM')
@@ -86,7 +81,7 @@ export async function startPostfix(world: World): Promise<Postfix | undefined> {
         world.sink.sessions.filter(({ delivered }) => delivered.length > 0).length
       const cpu = cpuSecondsOf(child.pid)
       const startedAt = performance.now()
-      // Off hold they are in the deferred queue, due at once.
+      // Released messages are in the deferred queue, due at once.
       await runToEnd('postsuper', ['-c', config, '-H', 'ALL'])
       await runToEnd('postqueue', ['-c', config, '-f'])
       await until('Postfix to deliver', () => taken() >= domains.length, { timeoutMs: 120_000 })
@@ -109,6 +104,14 @@ export async function startPostfix(world: World): Promise<Postfix | undefined> {
       await resolver.child.stop()
     },
   }
+}
+
+async function canRun(): Promise<boolean> {
+  if (!existsSync('/usr/sbin/postfix') || process.getuid?.() !== 0) return false
+  return runToEnd('unshare', ['-m', 'true']).then(
+    () => true,
+    () => false,
+  )
 }
 
 function mainCf(queue: string, data: string, logFile: string, world: World): string {
@@ -139,7 +142,7 @@ minimal_backoff_time = 1s
 `
 }
 
-/** The daemons that take part, none in a chroot. */
+/** The daemons in use, none in a chroot. */
 function masterCf(smtpd: number): string {
   const rows = [
     [`127.0.0.1:${smtpd}`, 'inet', 'n', 'smtpd'],
@@ -180,13 +183,13 @@ function isQueueEmpty(queue: string): boolean {
   )
 }
 
-/** Of a process, of its children that live, and of those it has waited for. */
+/** CPU time of a process, its running children, and those it has waited for. */
 function cpuSecondsOf(pid: number): number {
   const processes = readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return []
     try {
       const text = readFileSync(`/proc/${name}/stat`, 'latin1')
-      // Behind the name, which may hold anything: state, parent, ...
+      // After the name, which may contain anything: state, parent, ...
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
       const [user = 0, system = 0, usersOfGone = 0, systemOfGone = 0] = fields
         .slice(11, 15)
@@ -194,7 +197,7 @@ function cpuSecondsOf(pid: number): number {
       const own = { pid: Number(name), parent: Number(fields[1]) }
       return [{ ...own, living: user + system, gone: usersOfGone + systemOfGone }]
     } catch {
-      return [] // it has ended meanwhile
+      return [] // it has exited in the meantime
     }
   })
   const sum = (at: number): number => {

@@ -1,8 +1,8 @@
 /**
- * What do servers hear of a message: questions at the resolver, round trips at Redis?
+ * The load that a message causes: queries at the resolver, round trips at Redis.
  *
- * Counted at taps before the servers while mail is delivered for real, first to
- * destinations that nobody knows, then to the same ones again.
+ * Counted at taps before the servers while mail is really delivered, first to
+ * destinations not in any cache, then to the same ones again.
  */
 import assert from 'node:assert/strict'
 import { startRedis } from '../../lab/redis.js'
@@ -12,7 +12,7 @@ import type { Relay } from '../steward.js'
 import { startDnsTap, startRedisTap } from '../taps.js'
 import { isFact, isOfMessages } from './plan.js'
 
-/** One after the other, so that rounds of different messages do not mix. */
+/** One at a time, so that rounds of different messages do not mix. */
 const MESSAGES = 20
 const DELAY_MS = 3
 
@@ -39,7 +39,7 @@ export async function countQuestions({ world, note }: Bench): Promise<Figure> {
       ['plugin with Redis, again', sharing],
       ['another relay on the same Redis', beside],
     ] as const) {
-      // Connections are there, the resolver is looked at.
+      // Connections are open, the resolver is probed.
       if (relay !== plain) await relay.plan([world.other])
       dnsTap.take()
       redisTap.take()

@@ -2,10 +2,10 @@
  * How many messages a second leave a full queue, and what CPU time does each cost?
  *
  * The same messages to the same destinations in turn: by Haraka without the plugin
- * (opportunistic TLS), and with it when nothing is known, when the process knows
- * everything, and when only Redis does. Everything is protected, and every message that
- * the plugin was in is looked for among those verified. Haraka without the plugin looks
- * up MX, A and AAAA for every message, at a resolver that knows them all.
+ * (opportunistic TLS), and with it when nothing is cached, when the process has
+ * everything in memory, and when only Redis does. Every destination has DANE, and every
+ * message sent with the plugin is checked to be verified. Haraka without the plugin looks
+ * up MX, A and AAAA for every message, at a resolver that has them cached.
  */
 import assert from 'node:assert/strict'
 import path from 'node:path'
@@ -18,12 +18,12 @@ import { AT_ONCE } from '../world.js'
 import type { World } from '../world.js'
 import { startPostfix } from './postfix.js'
 
-/** One way to send mail, made ready before each run. */
+/** One way to send mail, prepared before each run. */
 type Rival = {
   readonly name: string
   readonly prepare: () => Promise<void>
   readonly deliver: (domains: readonly string[]) => Promise<Delivery>
-  /** Messages verified so far, as its log has it; undefined: it verifies nothing. */
+  /** Messages verified so far according to its log; undefined: it verifies nothing. */
   readonly verified: (() => number) | undefined
   readonly relay: Relay | undefined
 }
@@ -37,7 +37,7 @@ export async function measureThroughput(bench: Bench): Promise<Figure> {
   const runs = new Map<string, Run[]>(rivals.map(({ name }) => [name, []]))
   try {
     for (let round = -1; round < size.pairs; round++) {
-      // Each round in another order; the first, unmeasured, has everything compiled and looked up.
+      // Each round in a different order; the first is a warm-up and not measured.
       const shift = (round + 1) % rivals.length
       for (const rival of [...rivals.slice(shift), ...rivals.slice(0, shift)]) {
         const run = await once(world, rival, domains)
@@ -99,7 +99,7 @@ async function startRivals(
     const { refused } = await relay.plan(domains, 50)
     assert.equal(refused, 0)
   }
-  /** The resolver is looked at, Redis connected. */
+  /** Waits until the resolver is probed and Redis connected. */
   const awake = async (relay: Relay): Promise<void> => {
     await relay.forget()
     await relay.plan([world.other])

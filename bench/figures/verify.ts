@@ -1,11 +1,11 @@
 /**
- * What does it cost to judge a server's certificates?
+ * The cost of verifying a server's certificates.
  *
- * Microseconds of CPU for `verify` by records 3 1 1, 3 0 0 and 2 1 1 over three
- * certificates, beside the handshake that brought them (both ends, since they are in one
- * process here, so half of it is about the client's) and beside OpenSSL's own
- * verification of the same chain (`openssl verify`, a thousand leaves in one go, without
- * the start of the program). In turn; P-256 keys, as most mail hosts have.
+ * Microseconds of CPU for `verify` with records 3 1 1, 3 0 0 and 2 1 1 on three
+ * certificates, compared with the handshake (both ends, since they are in one
+ * process here, so about half of it is the client's) and with OpenSSL's own
+ * verification of the same chain (`openssl verify`, a thousand leaves in one run, excluding
+ * program start). Taken in turn; P-256 keys, the most common at mail hosts.
  */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
@@ -17,7 +17,7 @@ import type { Minted } from '../../lab/certificates.js'
 import { runToEnd } from '../../lab/child.js'
 import { parseDomainName } from '../../src/name.js'
 import type { DomainName } from '../../src/name.js'
-import type { AuthenticateHost } from '../../src/policy.js'
+import type { AuthenticateHost } from '../../src/plan.js'
 import { handshakeOptions, peerChain } from '../../src/session/handshake.js'
 import { filterTlsa } from '../../src/tlsa.js'
 import type { PeerChain } from '../../src/verdict.js'
@@ -71,7 +71,7 @@ export async function measureVerify({ world, size, note }: Bench): Promise<Figur
   }
 }
 
-/** What DNS would say of this certificate, as delivery knows it. */
+/** The TLSA expectation for this certificate, as in delivery. */
 function expectation(
   tlsaBase: DomainName,
   usage: number,
@@ -140,7 +140,7 @@ async function perHandshake({ server }: Chain, name: DomainName, times: number):
   return microsecondsSince(before) / times
 }
 
-/** The difference between a thousand leaves and one, so that the program's start does not count. */
+/** The difference between a thousand leaves and one, which excludes program start. */
 async function perOpenssl(folder: string, { certificates }: Chain): Promise<number> {
   const [leaf, middle, root] = certificates.map(({ pem }) => pem)
   const file = (name: string): string => path.join(folder, name)

@@ -1,39 +1,41 @@
 /**
- * Which facts does this process remember?
+ * The facts that this process remembers.
  *
- * A store of `Lookup`s that are facts, bounded in number and size, least recently used
- * out first. The most recent are kept as they are; the others packed into the text that
- * entry.ts has for them, which takes a fifth of the memory, and are unpacked when
- * somebody asks. An entry is gone at its expiry, judged by the instant the caller gives;
- * no timers. Failures cannot be put here: the type has no room for them.
+ * Bounded in number and size; the least recently used are evicted first. The most recent
+ * are kept as objects; the others are packed into the text of entry.ts, which takes a
+ * fifth of the memory, and unpacked on use. An entry ends at its expiry, judged by the
+ * caller's instant; no timers. Failures cannot be stored: the type excludes them.
  */
 import { LRUCache } from 'lru-cache'
 import type { Fact, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
-import { composeEntry, parseEntry } from './entry.js'
+import { composeFact, parseFact } from './entry.js'
 
-/** A fact, and what its keeper has to know of it. */
-export type Held = {
-  readonly fact: Fact
-  /** When DNS said so to this very process, in milliseconds since the epoch; 0: somebody else was told. */
+/** A fact in the cache. */
+export type Held<T extends RecordType = RecordType> = {
+  readonly fact: Fact<T>
+  /**
+   * When this process received it from DNS, in milliseconds since the epoch; 0: another
+   * process did.
+   */
   readonly askedAt: number
-  /** From when on it is worth asking again before it expires. */
-  renewAt: number
+  /** A use at or after this time triggers a prefetch. */
+  prefetchAt: number
 }
 
 export type MemoryStore = {
-  /** What is held and outlives `now` (milliseconds since the epoch). */
-  get(name: DomainName, type: RecordType, now: number): Held | undefined
-  put(name: DomainName, type: RecordType, held: Held): void
-  /** Forgets everything. */
+  /** An entry that has not expired at `now` (milliseconds since the epoch). */
+  get<T extends RecordType>(name: DomainName, type: T, now: number): Held<T> | undefined
+  put<T extends RecordType>(name: DomainName, type: T, held: Held<T>): void
+  /** Removes all entries. */
   clear(): void
+  /** How often all entries were removed. An answer queried in an earlier generation must not be stored. */
+  generation(): number
 }
 
-type Placed = { readonly name: DomainName; readonly type: RecordType; readonly held: Held }
-
 /**
- * @param most entries held, at least 1, if they are of usual size; together they take less than `most` kB
- * @param mostAtHand entries of these that are not packed
+ * @param most entries of usual size, at least 1; all together take less than `most` kB
+ * @param mostAtHand how many of these are not packed
  */
 export function createMemoryStore(most: number, mostAtHand = AT_HAND): MemoryStore {
   const atHandToo = Math.min(most, mostAtHand)
@@ -42,63 +44,78 @@ export function createMemoryStore(most: number, mostAtHand = AT_HAND): MemorySto
     maxSize: most * 1024,
     sizeCalculation: (text, key) => PACKED_OCTETS + text.length + key.length,
   })
-  const atHand = new LRUCache<string, Placed>({
+  const atHand = new LRUCache<string, Held>({
     max: atHandToo,
     maxSize: atHandToo * 1024,
-    sizeCalculation: ({ held }) => octetsOf(held.fact),
-    dispose: (placed, key, reason) => {
-      if (reason === 'evict' && atHandToo < most) packed.set(flat(key), pack(placed))
+    sizeCalculation: ({ fact }) => octetsOf(fact),
+    dispose: (held, key, reason) => {
+      if (reason === 'evict' && atHandToo < most) packed.set(flat(key), pack(held))
     },
   })
 
-  function unpacked(
+  let generation = 0
+
+  function unpacked<T extends RecordType>(
     key: string,
     name: DomainName,
-    type: RecordType,
+    type: T,
     now: number,
-  ): Held | undefined {
+  ): Held<T> | undefined {
     const text = packed.get(key)
     if (text === undefined) return undefined
     packed.delete(key)
     const held = unpack(text, name, type, now)
-    if (held) atHand.set(key, { name, type, held })
+    if (held) atHand.set(key, held)
     return held
   }
 
   return {
     get(name, type, now) {
       const key = keyOf(name, type)
-      const held = atHand.get(key)?.held
+      const held = atHand.get(key)
       if (held === undefined) return unpacked(key, name, type, now)
-      if (held.fact.expiresAt > now) return held
+      if (held.fact.expiresAt > now && isOf(held, type)) return held
       atHand.delete(key)
       return undefined
     },
     put(name, type, held) {
       const key = keyOf(name, type)
       packed.delete(key)
-      atHand.set(key, { name, type, held })
+      atHand.set(key, held)
     },
     clear() {
       atHand.clear()
       packed.clear()
+      generation++
     },
+    generation: () => generation,
   }
 }
 
-function pack({ name, type, held: { fact, askedAt, renewAt } }: Placed): string {
-  const times = `${Math.floor(askedAt)} ${Math.floor(renewAt)}`
-  return flat(`${times} ${composeEntry(name, type, fact, undefined)}`)
+function pack({ fact, askedAt, prefetchAt }: Held): string {
+  const times = `${Math.floor(fact.expiresAt)} ${Math.floor(askedAt)} ${Math.floor(prefetchAt)}`
+  return flat(`${times} ${composeFact(fact)}`)
 }
 
-function unpack(text: string, name: DomainName, type: RecordType, now: number): Held | undefined {
-  const [askedAt = '', renewAt = ''] = text.split(' ', 2)
-  const entry = text.slice(askedAt.length + renewAt.length + 2)
-  const fact = parseEntry(name, type, entry, undefined, now, Infinity)
-  return fact && { fact, askedAt: Number(askedAt), renewAt: Number(renewAt) }
+function isOf<T extends RecordType>(held: Held, type: T): held is Held<T> {
+  const { fact } = held
+  return fact.kind === 'absent' || fact.records.every((record) => record.type === type)
 }
 
-/** The same text in one piece: V8 keeps what was put together as a tree of its parts, twice as large. */
+function unpack<T extends RecordType>(
+  text: string,
+  name: DomainName,
+  type: T,
+  now: number,
+): Held<T> | undefined {
+  const [expiresAt = '', askedAt = '', prefetchAt = ''] = text.split(' ', 3)
+  if (Number(expiresAt) <= now) return undefined
+  const body = text.slice(expiresAt.length + askedAt.length + prefetchAt.length + 3)
+  const fact = parseFact(name, type, body, Number(expiresAt))
+  return fact && { fact, askedAt: Number(askedAt), prefetchAt: Number(prefetchAt) }
+}
+
+/** The same text as one flat string: V8 keeps concatenated strings as trees, twice as large. */
 function flat(ascii: string): string {
   return ascii.length > SCRATCH.length
     ? ascii
@@ -107,7 +124,7 @@ function flat(ascii: string): string {
 
 const SCRATCH = Buffer.alloc(4096)
 
-/** About what a fact takes in memory. An RRset may be sixty times the usual, so entries alone bound nothing. */
+/** Approximate size of a fact in memory. RRsets differ by a factor of sixty, so a number of entries alone is no bound. */
 function octetsOf(fact: Fact): number {
   const records = fact.kind === 'found' ? fact.records : []
   return records.reduce(
@@ -116,13 +133,13 @@ function octetsOf(fact: Fact): number {
   )
 }
 
-/** Measured on Node 20: objects, strings and the map's own share. */
+/** Measured on Node 20: objects, strings and the share of the map. */
 const FACT_OCTETS = 600
 const RECORD_OCTETS = 200
-/** The map's share of a packed one, and the heads of two strings. */
+/** The share of the map and the headers of two strings. */
 const PACKED_OCTETS = 150
 
-/** Two thousand destinations of one host. */
+/** Enough for two thousand destinations with one host each. */
 const AT_HAND = 8_000
 
 function keyOf(name: DomainName, type: RecordType): string {

@@ -1,34 +1,32 @@
 /**
- * How is Redis reached: one server, Sentinels, a Cluster?
+ * Connects to Redis: one server, Sentinels or a Cluster.
  *
- * Turns settings into an ioredis client that never waits, never queues and never
- * throws: without a connection a command fails at once, a lost connection is tried
- * again for as long as the process lives, every error has a listener. Effects:
- * connections and their timers, released by `close`.
+ * Creates an ioredis client that never waits, never queues and never throws: without a
+ * connection a command fails at once, a lost connection is retried for the life of the
+ * process, every error has a listener. Effects: connections and their timers, released by
+ * `close`.
  */
-import { isIP } from 'node:net'
 import type { Writable } from 'node:stream'
 import { Cluster, Redis } from 'ioredis'
-import type { ClusterOptions, RedisOptions } from 'ioredis'
-import DataHandler from 'ioredis/built/DataHandler.js'
-import { withoutSecrets } from '../redis-settings.js'
-import type { RedisSettings } from '../redis-settings.js'
+import type { RedisSettings } from '../settings/redis-settings.js'
 import { errorText } from '../text.js'
-import { MAX_ENTRY } from './entry.js'
-import type { RedisCommands } from './redis-store.js'
+import { openCluster, openSingle, pause } from './redis-connection.js'
+import type { RedisCommands } from './redis-commands.js'
+import { watchConnection } from './redis-watch.js'
 
 export type RedisClient = RedisCommands & {
   /** Settles with the first connection, or the first failure to get one. */
   readonly started: Promise<void>
-  readonly increment: (key: string) => Promise<unknown>
-  /** All keys that begin with this, on every node. */
-  readonly keys: (prefix: string) => Promise<readonly string[]>
+  /** Any command; the key decides about the node of a Cluster. */
+  readonly call: (command: string, ...args: readonly (string | number)[]) => Promise<unknown>
+  /** All keys with this prefix, on every node, in batches; a key may be listed twice. */
+  readonly keys: (prefix: string) => AsyncGenerator<readonly string[]>
   readonly close: () => void
 }
 
 /**
- * @param ca certificates in PEM to trust in place of Node's own list
- * @param noteConnection told of a connection that is ready (undefined) or lost (why)
+ * @param ca certificates in PEM to trust instead of Node's own list
+ * @param noteConnection called when a connection is ready (undefined) or lost (the error)
  */
 export function openRedis(
   settings: RedisSettings,
@@ -37,71 +35,74 @@ export function openRedis(
 ): RedisClient {
   const client =
     settings.place.kind === 'cluster' ? openCluster(settings, ca) : openSingle(settings, ca)
+  const connection = watchConnection(client, settings, noteConnection)
+  const { withPlainErrors } = connection
   let isClosed = false
-  const started = new Promise<void>((resolve) => {
-    client.on('error', (error: unknown) => {
-      resolve()
-      if (!isClosed) noteConnection(withoutSecrets(settings, errorText(error)))
-    })
-    client.on('ready', () => {
-      resolve()
-      noteConnection(undefined)
-    })
+  let retry: NodeJS.Timeout | undefined
+  // ioredis gives up if a Sentinel returns an address that does not accept connections.
+  client.on('end', () => {
+    if (isClosed) return
+    retry = setTimeout(() => {
+      client.connect().catch(() => {
+        // reported by an `error` event
+      })
+    }, pause(RETRIES))
   })
-  /** The client that is about to be told something. */
+  /** The client, prepared for a command. */
   const commands = (): Redis | Cluster => {
     if (client instanceof Redis) gather(client.stream)
     return client
   }
   return {
-    started,
+    started: connection.started,
     isInOrder: client instanceof Redis,
-    // What is longer than any entry is not fetched.
-    get: async (key) => (await plainly(commands().getrange(key, 0, MAX_ENTRY))) || null,
-    set: (key, value, milliseconds) => plainly(commands().set(key, value, 'PX', milliseconds)),
+    async read(key, most) {
+      // In one turn, so that they are sent together: one round trip.
+      const [text, leftMs] = await Promise.all([
+        withPlainErrors(commands().getrange(key, 0, most - 1)).catch(emptyIfNoString),
+        withPlainErrors(commands().pttl(key)).then(toCount),
+      ])
+      if (typeof text !== 'string') throw new Error('reply is not a string')
+      return leftMs === GONE ? undefined : { text, leftMs }
+    },
+    left: (key) => withPlainErrors(commands().pttl(key)).then(toCount),
+    set: (key, value, milliseconds) =>
+      withPlainErrors(
+        milliseconds === undefined
+          ? commands().set(key, value)
+          : commands().set(key, value, 'PX', milliseconds),
+      ),
     setNew: async (key, value, milliseconds) =>
-      (await plainly(commands().set(key, value, 'PX', milliseconds, 'NX'))) === 'OK',
-    remove: (key) => plainly(commands().del(key)),
-    increment: (key) => plainly(client.incr(key)),
-    async keys(prefix) {
+      (await withPlainErrors(
+        milliseconds === undefined
+          ? commands().set(key, value, 'NX')
+          : commands().set(key, value, 'PX', milliseconds, 'NX'),
+      )) === 'OK',
+    remove: (key) => withPlainErrors(commands().del(key)),
+    call: (command, ...args) => withPlainErrors(commands().call(command, ...args)),
+    async *keys(prefix) {
       const nodes = client instanceof Cluster ? client.nodes('master') : [client]
-      const found = await Promise.all(nodes.map((node) => scan(node, prefix)))
-      return found.flat()
+      for (const node of nodes) {
+        yield* scan(prefix, (cursor, pattern) =>
+          withPlainErrors(node.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_AT_ONCE)),
+        )
+      }
     },
     close: () => {
       isClosed = true
+      clearTimeout(retry)
+      connection.end()
       client.disconnect()
     },
   }
 }
 
 /**
- * ioredis throws again, where nobody can catch it, what it stumbles over in a reply, and
- * Haraka would end: replies that nobody asked for, from a broken or hostile server. The
- * connection is given up instead.
- */
-Reflect.set(DataHandler.prototype, 'dispatch', function (this: unknown, take: () => void): void {
-  try {
-    take()
-  } catch (error) {
-    const { redis } = handlerOf(this)
-    redis?.emit('error', new Error(`a reply that is none: ${errorText(error)}`))
-    redis?.disconnect(true)
-  }
-})
-
-function handlerOf(value: unknown): { readonly redis: Redis | undefined } {
-  const redis: unknown =
-    typeof value === 'object' && value !== null ? Reflect.get(value, 'redis') : undefined
-  return { redis: redis instanceof Redis ? redis : undefined }
-}
-
-/**
- * To be called before each command: has what is said to the server in this turn of the event
- * loop go out together, a write to the socket costing more than the command in it; but not
- * more than `MAX_HELD` of it, so that a long turn does not keep the server waiting.
+ * Called before each command: commands of one turn of the event loop are written together,
+ * since a write to the socket costs more than the command in it; at most `MAX_HELD` octets
+ * are held back, so that a long turn does not keep the server waiting.
  *
- * @param stream none before the client first connects, whatever its types say
+ * @param stream undefined before the first connection, contrary to its type
  */
 export function gather(
   stream: Pick<Writable, 'cork' | 'uncork' | 'writableCorked' | 'writableLength'> | undefined,
@@ -119,133 +120,38 @@ export function gather(
   })
 }
 
+/** The longest pause between two attempts to connect. */
+const RETRIES = 10
+
 /** Octets: a hundred commands or so. */
 const MAX_HELD = 16 * 1024
 
-/** With ioredis's words for having no connection put into an operator's. */
-async function plainly<T>(command: Promise<T>): Promise<T> {
-  try {
-    return await command
-  } catch (error) {
-    if (!/isn't (writeable|ready)/.test(errorText(error))) throw error
-    throw new Error('no connection', { cause: error })
-  }
+/** A key of another type is not an entry, and not a failure of Redis. */
+function emptyIfNoString(error: unknown): string {
+  if (errorText(error).startsWith('WRONGTYPE')) return ''
+  throw error
 }
 
-function openSingle(settings: RedisSettings, ca: string | undefined): Redis {
-  const { place, db } = settings
-  const common = { ...commonOptions(settings, ca, hostOf(settings)), db }
-  switch (place.kind) {
-    case 'single':
-      return new Redis({ ...common, host: place.node.host, port: place.node.port })
-    case 'sentinel':
-      return new Redis({
-        ...common,
-        sentinels: place.sentinels.map((node) => ({ ...node })),
-        name: place.master,
-        ...(place.sentinelPassword !== undefined && { sentinelPassword: place.sentinelPassword }),
-        enableTLSForSentinelMode: settings.isTls,
-        ...(settings.isTls && { sentinelTLS: tlsOptions(ca, undefined) }),
-        sentinelRetryStrategy: pause,
-        sentinelMaxConnections: 1,
-      })
-    case 'cluster':
-      throw new Error('a Cluster is no single server')
-  }
+/** A server may send any reply, whatever the types say. */
+function toCount(reply: unknown): number {
+  if (typeof reply !== 'number') throw new Error('reply is not a number')
+  return reply
 }
 
-function openCluster(settings: RedisSettings, ca: string | undefined): Cluster {
-  const nodes = settings.place.kind === 'cluster' ? settings.place.nodes : []
-  const options = {
-    clusterRetryStrategy: pause,
-    enableOfflineQueue: false,
-    // One attempt, and the next where a slot has moved to (MOVED, ASK).
-    maxRedirections: 4,
-    retryDelayOnFailover: 50,
-    retryDelayOnClusterDown: 50,
-    slotsRefreshTimeout: 2_000,
-    // Names of nodes are left as they are, so that they can be compared with certificates.
-    ...(settings.isTls && { dnsLookup: asItIs }),
-    redisOptions: commonOptions(settings, ca, undefined),
-  } satisfies ClusterOptions
-  return new Cluster(
-    nodes.map((node) => ({ ...node })),
-    options,
-  )
-}
-
-function commonOptions(
-  { username, password, isTls }: RedisSettings,
-  ca: string | undefined,
-  serverName: string | undefined,
-) {
-  return {
-    // Understood by every Redis there is.
-    protocol: 2,
-    disableClientInfo: true,
-    connectionName: 'haraka-dane',
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(isTls && { tls: tlsOptions(ca, serverName) }),
-    connectTimeout: 2_000,
-    // A connection on which a command has waited that long is dead.
-    socketTimeout: 5_000,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: pause,
-    // The master became a replica: another one may be behind the name now, or is soon.
-    reconnectOnError: atMostEvery(30_000, (error) => error.message.startsWith('READONLY')),
-  } satisfies RedisOptions
-}
-
-function tlsOptions(
-  ca: string | undefined,
-  serverName: string | undefined,
-): NonNullable<RedisOptions['tls']> {
-  return {
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: true,
-    ...(ca !== undefined && { ca }),
-    // RFC 6066 §3: an address is no server name.
-    ...(serverName !== undefined && isIP(serverName) === 0 && { servername: serverName }),
-  }
-}
-
-function hostOf({ place }: RedisSettings): string | undefined {
-  return place.kind === 'single' ? place.node.host : undefined
-}
-
-/** Milliseconds before the next attempt to connect. */
-function pause(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times, 10), 2_000)
-}
-
-/** The same predicate, but not again within `milliseconds` of having been true. */
-function atMostEvery(
-  milliseconds: number,
-  predicate: (error: Error) => boolean,
-): (error: Error) => boolean {
-  let last = -Infinity
-  return (error) => {
-    if (performance.now() - last < milliseconds || !predicate(error)) return false
-    last = performance.now()
-    return true
-  }
-}
-
-function asItIs(address: string, callback: (error: null, address: string) => void): void {
-  callback(null, address)
-}
-
-async function scan(node: Redis, prefix: string): Promise<readonly string[]> {
-  const found: string[] = []
+async function* scan(
+  prefix: string,
+  next: (cursor: string, pattern: string) => Promise<[cursor: string, keys: string[]]>,
+): AsyncGenerator<readonly string[]> {
   let cursor = '0'
   do {
-    // The prefix is letters, digits and marks that mean nothing in a pattern, but for a dot.
-    const [next, keys] = await node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', 1000)
-    found.push(...keys)
-    cursor = next
+    // The prefix has no characters that are special in a pattern.
+    const [after, keys] = await next(cursor, `${prefix}*`)
+    yield keys
+    cursor = after
   } while (cursor !== '0')
-  return found
 }
+
+/** Approximate number of keys held in memory at a time. */
+const KEYS_AT_ONCE = 500
+/** PTTL of a missing key. */
+const GONE = -2

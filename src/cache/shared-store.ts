@@ -1,44 +1,47 @@
 /**
- * What can a cache that several processes share do for a resolver?
+ * The interface of a cache that several processes share.
  *
- * The shape of redis-store.ts, and of nothing where there is no Redis. All of it is
- * help: none of these promises rejects or takes long, and where the store is out of
- * order the answer is the one that leads to DNS. Types only, and the store that is
- * not there; pure.
+ * Implemented by redis-store.ts, and by a stub for a process without Redis. It is an
+ * optimization: none of these promises rejects or takes long, and if the store is
+ * unavailable the result leads to a DNS query. Pure.
  */
 import type { Fact, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
 
 export type SharedStore = {
-  /** What somebody was told, if it is whole, ours and still valid. */
-  readonly get: (name: DomainName, type: RecordType) => Promise<Fact | undefined>
   /**
-   * Whose it is to ask DNS.
-   *
-   * @param latest what expires by then, or a second later, is not worth knowing; milliseconds since the epoch
+   * The answer that another process has stored, or stores while this one waits. Undefined:
+   * the caller has to query DNS and call `release` with the answer.
    */
-  readonly claim: (name: DomainName, type: RecordType, latest?: number) => Promise<Claim>
-  /** What the one who is at it finds; undefined if nothing, or not soon enough. */
-  readonly wait: (name: DomainName, type: RecordType) => Promise<Fact | undefined>
-  /** Ends the claim; with what was found, for everybody. */
+  readonly find: <T extends RecordType>(name: DomainName, type: T) => Promise<Fact<T> | undefined>
+  /**
+   * Which process queries DNS.
+   *
+   * @param latest a fact that expires by then, or within a second, is ignored; milliseconds since the epoch
+   */
+  readonly claim: <T extends RecordType>(
+    name: DomainName,
+    type: T,
+    latest: number,
+  ) => Promise<Claim<T>>
+  /** Ends the claim, if there is one, and shares the answer. */
   readonly release: (name: DomainName, type: RecordType, found: Fact | undefined) => Promise<void>
 }
 
-export type Claim =
+export type Claim<T extends RecordType = RecordType> =
   /** This process's, until it releases it. */
   | { readonly kind: 'ours' }
-  /** Somebody is at it. */
+  /** Another process is querying DNS. */
   | { readonly kind: 'theirs' }
-  /** Somebody has just found it: nobody's any more. */
-  | { readonly kind: 'known'; readonly fact: Fact }
+  /** Another process has just found it. */
+  | { readonly kind: 'known'; readonly fact: Fact<T> }
 
-export const OURS: Claim = { kind: 'ours' }
-export const THEIRS: Claim = { kind: 'theirs' }
+export const OURS = { kind: 'ours' } as const
+export const THEIRS = { kind: 'theirs' } as const
 
-/** For a process on its own. */
+/** For a process without Redis. */
 export const NO_SHARED_STORE: SharedStore = {
-  get: () => Promise.resolve(undefined),
+  find: () => Promise.resolve(undefined),
   claim: () => Promise.resolve(OURS),
-  wait: () => Promise.resolve(undefined),
   release: () => Promise.resolve(),
 }

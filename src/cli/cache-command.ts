@@ -1,87 +1,116 @@
 /**
- * What do the relays that share a Redis know of this domain, and make them forget it.
+ * `haraka-dane cache`: shows or removes what a shared Redis holds of a domain.
  *
- * Follows the names a delivery would follow: the domain's MX records, then addresses,
- * aliases and TLSA records of each host, as far as they are held. Asks no DNS.
+ * Follows the names that a delivery would look up: the domain's MX records, then
+ * addresses, aliases and TLSA records of each host. It follows both the cached entries
+ * and what DNS says now, since an entry may have expired while those that it led to are
+ * still there. After a purge a relay queries DNS for the MX records, so only entries that
+ * DNS leads to can be used again.
+ *
+ * Limits: TLSA records for the port of dane.ini only. If DNS does not answer, a purge
+ * says so: only `--all` is certain then.
  */
-import { openInspection } from '../assemble.js'
-import type { RecordType } from '../lookup.js'
+import { assembleResolver, openInspection } from '../assemble.js'
+import type { Fact, RecordType, Resolver } from '../lookup.js'
 import { lookupText } from '../lookup-text.js'
 import { tlsaOwner } from '../name.js'
 import type { DomainName } from '../name.js'
-import { redisText } from '../redis-settings.js'
-import type { Settings } from '../settings.js'
+import { redisText } from '../settings/redis-settings.js'
+import type { Settings } from '../settings/settings.js'
 import { errorText } from '../text.js'
+import { redisAdvice } from './redis-advice.js'
 import { toDomains, UsageError } from './usage.js'
 
 type Inspection = Awaited<ReturnType<typeof openInspection>>
 
-/** @returns the exit code: 0 something was there, 1 nothing, 3 Redis does not say */
+/** @returns the exit code: 0 entries were found, 1 none, 3 Redis, or DNS for a purge, does not answer */
 export async function runCache(
-  { redis, cache, port }: Settings,
+  settings: Settings,
   [action, ...names]: readonly string[],
   isAll: boolean,
 ): Promise<number> {
-  if (action !== 'show' && action !== 'purge') throw new UsageError('cache show, or cache purge?')
+  if (action !== 'show' && action !== 'purge')
+    throw new UsageError('expected cache show or cache purge')
   if (isAll && (action === 'show' || names.length > 0)) {
-    throw new UsageError('--all goes with purge, and with no domain')
+    throw new UsageError('--all applies to purge only, without a domain')
   }
   const domains = isAll ? [] : toDomains(names)
+  const { redis, cache, port } = settings
   if (redis === undefined) {
-    throw new UsageError('dane.ini has no [redis]: each worker remembers for itself')
+    throw new UsageError(
+      `dane.ini has no [redis], so there is nothing to ${action}: each worker keeps its own answers, ` +
+        'in memory, until their TTL ends or Haraka is restarted',
+    )
   }
   const place = redisText(redis)
   const inspection = await openInspection(redis, cache)
+  const resolver = assembleResolver({ ...settings, redis: undefined }, () => undefined)
+  const sources = { inspection, resolver, port }
   try {
-    if (action === 'show') return await show(inspection, domains, port, place)
-    const removed = isAll ? await inspection.removeAll() : await removeOf(inspection, domains, port)
-    await inspection.tellRelays()
-    console.log(`${removed} answers purged from ${place}; relays forget theirs within 5 seconds`)
-    return 0
+    if (action === 'show') return await show(sources, domains, place)
+    const { count, unknown } = isAll
+      ? { count: await inspection.removeAll(), unknown: [] }
+      : await removeOf(sources, domains)
+    console.log(
+      `${count} answers purged from ${place}; relays drop their own copies within 10 seconds`,
+    )
+    for (const question of unknown) {
+      console.error(`DNS does not answer (${question}): entries may remain, --all removes them`)
+    }
+    return unknown.length > 0 ? 3 : 0
   } catch (error) {
-    console.error(`${place}: ${errorText(error)}`)
+    const fault = errorText(error)
+    console.error(`cache ${action} at ${place} failed: ${fault}`)
+    console.error(`what to do: ${redisAdvice(fault, redis.isTls)}`)
     return 3
   } finally {
     inspection.close()
+    resolver.close()
   }
 }
 
 async function show(
-  inspection: Inspection,
+  sources: Sources,
   domains: readonly DomainName[],
-  port: number,
   place: string,
 ): Promise<number> {
   let code = 0
   for (const domain of domains) {
-    let isAnything = false
-    for await (const { name, type, held } of walk(inspection, domain, port)) {
-      isAnything = true
+    let isFound = false
+    for await (const { name, type, held } of walk(sources, domain, [])) {
+      isFound = true
       const what =
         held.kind === 'fact'
           ? lookupText(held.fact, Date.now())
-          : 'is there and not believed: damaged, of another version or not authentic'
+          : 'is present but ignored: damaged, of another version, invalidated by a purge or not authentic'
       console.log(`${type} ${name} ${what}`)
     }
-    if (isAnything) continue
-    console.log(`nothing of ${domain} is held in ${place}`)
+    if (isFound) continue
+    console.log(`${place} has no entries for ${domain}`)
     code = 1
   }
   return code
 }
 
 async function removeOf(
-  inspection: Inspection,
+  sources: Sources,
   domains: readonly DomainName[],
-  port: number,
-): Promise<number> {
-  let removed = 0
+): Promise<{ readonly count: number; readonly unknown: readonly string[] }> {
+  const unknown: string[] = []
+  let count = 0
   for (const domain of domains) {
-    for await (const { name, type } of walk(inspection, domain, port)) {
-      if (await inspection.remove(name, type)) removed++
+    for await (const { name, type } of walk(sources, domain, unknown)) {
+      if (await sources.inspection.remove(name, type)) count++
     }
   }
-  return removed
+  await sources.inspection.tellRelays()
+  return { count, unknown }
+}
+
+type Sources = {
+  readonly inspection: Inspection
+  readonly resolver: Resolver
+  readonly port: number
 }
 
 type Entry = {
@@ -90,28 +119,56 @@ type Entry = {
   readonly held: NonNullable<Awaited<ReturnType<Inspection['look']>>>
 }
 
-/** Every entry that a delivery to the domain would use. */
+/**
+ * Every entry that a delivery to the domain would use.
+ *
+ * @param unknown receives the questions that DNS did not answer
+ */
 async function* walk(
-  inspection: Inspection,
+  { inspection, resolver, port }: Sources,
   domain: DomainName,
-  port: number,
+  unknown: string[],
 ): AsyncGenerator<Entry> {
-  const mx = await inspection.look(domain, 'MX')
-  if (mx) yield { name: domain, type: 'MX', held: mx }
-  const records = mx?.kind === 'fact' && mx.fact.kind === 'found' ? mx.fact.records : []
-  const exchanges = records.flatMap((record) =>
-    record.type === 'MX' && record.exchange !== '.' && record.exchange !== ''
-      ? [record.exchange]
-      : [],
-  )
-  // RFC 5321 §5.1: without MX records the domain is its own host.
-  for (const host of exchanges.length > 0 ? new Set(exchanges) : [domain]) {
+  /** The entry in Redis, and the facts to follow: its own and that of DNS. */
+  const look = async <T extends RecordType>(
+    name: DomainName,
+    type: T,
+  ): Promise<{ readonly entries: readonly Entry[]; readonly facts: readonly Fact<T>[] }> => {
+    const [held, answer] = await Promise.all([
+      inspection.look(name, type),
+      resolver.lookup(name, type),
+    ])
+    if (answer.kind === 'failed') unknown.push(`${type} ${name}: ${answer.cause}`)
+    return {
+      entries: held ? [{ name, type, held }] : [],
+      facts: [
+        ...(held?.kind === 'fact' ? [held.fact] : []),
+        ...(answer.kind === 'failed' ? [] : [answer]),
+      ],
+    }
+  }
+
+  const mx = await look(domain, 'MX')
+  yield* mx.entries
+  const exchanges = mx.facts
+    .flatMap((fact) => (fact.kind === 'found' ? fact.records : []))
+    .flatMap(({ exchange }) => (exchange.kind === 'host' ? [exchange.name] : []))
+  // RFC 5321 §5.1: without MX records the domain is its own host, now or earlier.
+  for (const host of new Set([...exchanges, domain])) {
     const bases = new Set([host])
-    for (const type of ['A', 'AAAA', 'CNAME'] as const) {
-      const held = await inspection.look(host, type)
-      if (held === undefined) continue
-      yield { name: host, type, held }
-      if (held.kind === 'fact') bases.add(held.fact.canonicalName)
+    const dnames = new Set<DomainName>()
+    for (const { entries, facts } of await Promise.all([look(host, 'A'), look(host, 'AAAA')])) {
+      yield* entries
+      for (const { canonicalName, dname } of facts) {
+        bases.add(canonicalName)
+        if (dname !== undefined) dnames.add(dname)
+      }
+    }
+    const alias = await inspection.look(host, 'CNAME')
+    if (alias) yield { name: host, type: 'CNAME', held: alias }
+    for (const dname of dnames) {
+      const entry = await inspection.look(dname, 'DNAME')
+      if (entry) yield { name: dname, type: 'DNAME', held: entry }
     }
     for (const base of bases) {
       const name = tlsaOwner(port, base)

@@ -1,10 +1,10 @@
 /**
- * Which domains stand in a list?
+ * Reads a list of domains.
  *
- * One a line; blank lines and what follows a `#` are left out. Read as it comes, so that
- * a list may be of any length, or a pipe that somebody is still writing to. A line that
- * is no domain is told with its number and the rest goes on; a line without an end is
- * cut off, not collected.
+ * One per line; blank lines and comments after `#` are ignored. Reads as it goes, so the
+ * list may have any length, or be a pipe that is still being written to. A line that is
+ * not a domain is reported with its number, and reading continues; an overlong line is
+ * cut off, not buffered.
  */
 import { parseDomainName } from '../name.js'
 import type { DomainName } from '../name.js'
@@ -12,7 +12,7 @@ import { printable } from '../text.js'
 
 export type ListLine =
   | { readonly kind: 'domain'; readonly domain: DomainName }
-  /** @see line counted from 1; the text is printable. */
+  /** Lines are counted from 1; the text is printable. */
   | { readonly kind: 'bad'; readonly line: number; readonly text: string }
 
 /** @param chunks UTF-8, cut anywhere */
@@ -31,14 +31,14 @@ export async function* readDomainList(chunks: AsyncIterable<Buffer>): AsyncGener
   }
 }
 
-/** Lines without their ends; of a longer one the first `MAX_LINE` octets and one more. */
+/** Lines without their line ends; of an overlong one the first `MAX_LINE + 1` octets. */
 async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let parts: Buffer[] = []
   let length = 0
   const keep = (bytes: Buffer): void => {
     const room = MAX_LINE + 1 - length
     if (room <= 0 || bytes.length === 0) return
-    // A copy: the chunk is not to live for as long as a piece of it.
+    // A copy, so that a small piece does not keep the whole chunk in memory.
     parts.push(Buffer.from(bytes.subarray(0, room)))
     length += Math.min(bytes.length, room)
   }
@@ -61,5 +61,5 @@ async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer
 }
 
 const LF = 10
-/** Longer than any domain with a comment behind it. */
+/** Longer than any domain with a comment. */
 const MAX_LINE = 2048

@@ -1,26 +1,28 @@
 /**
- * What would DANE do with mail to this domain?
+ * Looks at one domain as a delivery would: the plan, then every address of every host.
  *
- * The delivery's own discover and verify, and a real connection to every address of
- * every host of which DANE demands something. One walk through DNS serves both
- * policies: `opportunistic` asks for all that `mandatory` asks for, and decide draws
- * the conclusions of either from the same facts.
+ * Plan and verdict are those of a delivery (enforce/). A connection is made to every
+ * address of every host of which DANE demands something. One walk through DNS serves
+ * both policies: `opportunistic` needs every answer that `mandatory` needs. The plan is
+ * the one that the policy in force would have come to; the other policy is shown by the
+ * same answers.
  *
- * Yields each `Step` when it has come to be known and returns the whole `Report`. All
- * addresses are knocked at beside each other, and told of in order. Never rejects for
+ * Yields each `Step` as soon as it is known and returns the whole `Report`. All
+ * addresses are connected to at the same time, and reported in order. Never rejects for
  * what the network does.
  */
-import { decide } from '../discover/decide.js'
-import { discover, rediscoverTlsa } from '../discover/discover.js'
+import { Allowance, createJudges, judgeInFull } from '../enforce/judge.js'
+import { DEADLINE_MS, demandsTls, inTime, planBoth, planRelay, planUnder } from '../enforce/plan.js'
+import type { PlanOptions, TlsDemand } from '../enforce/plan.js'
 import type { CachedResolver } from '../lookup.js'
-import type { AuthenticateHost, EncryptHost, HostPlan, HostPolicy, Plan } from '../policy.js'
-import type { PeerChain, Verdict } from '../verdict.js'
-import { verify, verifyNothing } from '../verify/verify.js'
-import type { Knock } from './knock.js'
-import { fateOf, verdictOf } from './report/conclude.js'
+import type { Discovery, HostPolicy, HostPlan, Plan } from '../plan.js'
+import type { EnforcedPolicy } from '../policy.js'
+import { showChain } from './shown-certificate.js'
+import type { CachedProbe } from './probe-cache.js'
+import { outcomeOf, verdictOf } from './report/conclude.js'
 import type {
   AddressReport,
-  Encounter,
+  Connection,
   HostReport,
   Question,
   Report,
@@ -29,7 +31,7 @@ import type {
 
 export type InvestigationParts = {
   readonly resolver: CachedResolver
-  readonly knock: Knock
+  readonly probe: CachedProbe
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -38,125 +40,125 @@ export async function* investigate(
   parts: InvestigationParts,
   question: Question,
 ): AsyncGenerator<Step, Report> {
-  const { resolver, now } = parts
-  const discovery = await discover(resolver, question.domain, optionsOf(question))
+  const discovery = await discover(parts, question)
   yield { kind: 'routed', discovery }
   const hosts: HostReport[] = []
   if (discovery.kind === 'plan') {
-    const underway = discovery.hosts.map((host) => meetAll(parts, question, discovery, host))
+    const strict = planUnder(discovery, optionsOf(question, 'mandatory'))
+    const pending = discovery.hosts.map((host) => connectAll(parts, question, discovery, host))
     for (const [index, plan] of discovery.hosts.entries()) {
-      const demands = demandsOf(question, discovery, plan)
+      const demands = {
+        opportunistic: plan.policy,
+        mandatory: strict.hosts[index]?.policy ?? plan.policy,
+      }
       const demand = demands[question.judgedAs]
       yield { kind: 'host', index, plan: discovery, host: plan, demand }
-      const addresses = yield* inOrder(plan, demand, underway[index] ?? [])
+      const addresses = yield* inOrder(plan, demand, pending[index] ?? [])
       hosts.push({ plan, demands, addresses })
     }
   }
   return {
     question,
-    instant: now(),
+    instant: parts.now(),
     discovery,
     hosts,
     ...verdictOf(discovery, hosts, question.judgedAs),
     mail: {
-      opportunistic: fateOf(discovery, hosts, 'opportunistic'),
-      mandatory: fateOf(discovery, hosts, 'mandatory'),
+      opportunistic: outcomeOf(discovery, hosts, 'opportunistic'),
+      mandatory: outcomeOf(discovery, hosts, 'mandatory'),
     },
   }
 }
 
-type Meeting = {
+/** The answers that the policy in force comes to, as a plan for opportunistic. */
+async function discover({ resolver }: InvestigationParts, question: Question): Promise<Discovery> {
+  const options = optionsOf(question, 'opportunistic')
+  if (question.isHost) {
+    const strict = optionsOf(question, question.judgedAs)
+    const { route, host } = await inTime(resolver, DEADLINE_MS, (timed) =>
+      planRelay(timed, question.domain, strict),
+    )
+    return planUnder({ kind: 'plan', route, hosts: [host] }, options)
+  }
+  const plans = await inTime(resolver, DEADLINE_MS, (timed) =>
+    planBoth(timed, question.domain, options),
+  )
+  const chosen = plans[question.judgedAs]
+  return chosen.kind === 'plan' ? planUnder(chosen, options) : chosen
+}
+
+type PendingConnection = {
   readonly address: string
-  readonly encounter: Promise<Encounter>
+  readonly connection: Promise<Connection>
   readonly isTried: boolean
 }
 
 async function* inOrder(
   host: HostPlan,
   demand: HostPolicy,
-  meetings: readonly Meeting[],
+  pending: readonly PendingConnection[],
 ): AsyncGenerator<Step, readonly AddressReport[]> {
-  const met: AddressReport[] = []
-  for (const [index, { address, encounter, isTried }] of meetings.entries()) {
+  const reports: AddressReport[] = []
+  for (const [index, { address, connection, isTried }] of pending.entries()) {
     if (isTried) yield { kind: 'connecting', index, host, address }
-    const each = { address, encounter: await encounter }
-    met.push(each)
-    yield { kind: 'met', host, demand, met: each }
+    const report = { address, connection: await connection }
+    reports.push(report)
+    yield { kind: 'address', host, demand, report }
   }
-  return met
+  return reports
 }
 
-/** What each policy makes of the same facts. */
-function demandsOf(question: Question, { route }: Plan, plan: HostPlan): HostReport['demands'] {
-  const { insecureMx } = question
-  const { facts, tlsa } = plan
-  const mandatory = decide({ policy: 'mandatory', insecureMx, route, host: facts, tlsa })
-  if (mandatory === 'ask-tlsa') throw new Error('mandatory asks for more than opportunistic')
-  return { opportunistic: plan.policy, mandatory }
-}
-
-/** Begins to connect; a host of which nothing is demanded is left in peace. */
-function meetAll(
+/** Starts the connections; there are none to a host of which nothing is demanded. */
+function connectAll(
   parts: InvestigationParts,
-  question: Question,
-  plan: Plan,
-  host: HostPlan,
-): readonly Meeting[] {
-  const { policy } = host
-  const isDemanding = policy.kind === 'authenticate' || policy.kind === 'encrypt'
-  return host.addresses.map((address) =>
-    isDemanding && question.isConnecting
-      ? { address, isTried: true, encounter: meet(parts, question, plan, host, policy, address) }
-      : { address, isTried: false, encounter: Promise.resolve({ kind: 'not-tried' }) },
-  )
-}
-
-async function meet(
-  parts: InvestigationParts,
-  question: Question,
-  plan: Plan,
-  host: HostPlan,
-  policy: AuthenticateHost | EncryptHost,
-  address: string,
-): Promise<Encounter> {
-  const probe = await parts.knock(address, question.port, policy.tlsaBase)
-  if (probe.kind === 'no-route') return probe
-  if (probe.kind === 'refused') return { ...probe, kind: 'failed' }
-  const { chain, ...session } = probe
-  const first = judge(policy, chain, parts.now())
-  const isSecondLook = first.kind === 'refused' && chain !== undefined
-  const verdict = isSecondLook ? await judgeAgain(parts, question, plan, host, chain, first) : first
-  return verdict.kind === 'refused'
-    ? { kind: 'refused', session, reason: verdict.reason, detail: verdict.detail }
-    : { kind: 'passed', session, verdict, isRolledOver: verdict !== first }
-}
-
-function judge(
-  policy: AuthenticateHost | EncryptHost,
-  chain: PeerChain | undefined,
-  instant: number,
-): Verdict {
-  return chain ? verify(policy, chain, instant) : verifyNothing()
-}
-
-/** As a delivery does: by TLSA records that are asked for past everything remembered. */
-async function judgeAgain(
-  { resolver, now }: InvestigationParts,
   question: Question,
   { route }: Plan,
   host: HostPlan,
-  chain: PeerChain,
-  first: Verdict,
-): Promise<Verdict> {
-  const refreshing: Pick<CachedResolver, 'lookup'> = {
-    lookup: (name, type) => resolver.refresh(name, type),
+): readonly PendingConnection[] {
+  const { policy } = host
+  if (!demandsTls(policy) || !question.isConnecting) {
+    return host.addresses.map((address) => ({
+      address,
+      isTried: false,
+      connection: Promise.resolve({ kind: 'not-tried' }),
+    }))
   }
-  const fresh = await rediscoverTlsa(refreshing, route, host, optionsOf(question))
-  if (fresh.kind !== 'authenticate') return first
-  const verdict = verify(fresh, chain, now())
-  return verdict.kind === 'refused' ? first : verdict
+  const target = {
+    demand: { policy, route, host, options: optionsOf(question, 'opportunistic') },
+    // That of a delivery to this host alone, and so its verdicts.
+    allowance: new Allowance(),
+  }
+  return host.addresses.map((address) => ({
+    address,
+    isTried: true,
+    connection: connect(parts, target, address),
+  }))
 }
 
-function optionsOf({ insecureMx, port }: Question) {
-  return { policy: 'opportunistic', insecureMx, port } as const
+type Target = { readonly demand: TlsDemand; readonly allowance: Allowance }
+
+async function connect(
+  { resolver, probe, now }: InvestigationParts,
+  { demand, allowance }: Target,
+  address: string,
+): Promise<Connection> {
+  const { policy, options } = demand
+  const probed = await probe(address, options.port, policy.tlsaBase)
+  if (probed.kind === 'no-route') return probed
+  if (probed.kind === 'refused') return { ...probed, kind: 'failed' }
+  const { chain, kind: _, ...known } = probed
+  const session = { ...known, shown: showChain(chain) }
+  let isRolledOver = false
+  const onRollover = (): void => {
+    isRolledOver = true
+  }
+  const parts = { resolver, deadlineMs: DEADLINE_MS, allowance, now, onRollover }
+  const verdict = await judgeInFull(createJudges(parts, demand), chain)
+  return verdict.kind === 'refused'
+    ? { kind: 'refused', session, reason: verdict.reason, detail: verdict.detail }
+    : { kind: 'passed', session, verdict, isRolledOver }
+}
+
+function optionsOf({ insecureMx, port }: Question, policy: EnforcedPolicy): PlanOptions {
+  return { policy, insecureMx, port }
 }

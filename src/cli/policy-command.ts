@@ -1,4 +1,4 @@
-/** `haraka-dane policy`: which policy holds for a domain, and which line of which file says so? */
+/** `haraka-dane policy`: prints the policy for each domain, and the line of dane.ini that sets it. */
 import path from 'node:path'
 import type { Policy } from '../policy.js'
 import { policyInForce, readSettingsOrDefaults } from './relay-settings.js'
@@ -13,7 +13,7 @@ export function runPolicy(folder: string, names: readonly string[]): Promise<num
     const where =
       source.kind === 'line'
         ? `${file} line ${source.line} (${source.text})`
-        : `the default, since ${file} says nothing`
+        : `the default (${file} does not set it)`
     console.log(`${domain}: ${policy}, by ${where}`)
     console.log(`  ${MEANING[policy]}`)
   }
@@ -21,8 +21,8 @@ export function runPolicy(folder: string, names: readonly string[]): Promise<num
 }
 
 const MEANING: Readonly<Record<Policy, string>> = {
-  none: 'mail is sent as if this plugin were not there',
-  audit: 'everything is looked up and judged, nothing enforced; the log says what would have been',
-  opportunistic: 'where the domain publishes DANE, no mail goes to it unprotected',
+  none: 'mail is sent as without this plugin',
+  audit: 'everything is checked and nothing enforced; the log says what enforcing would have done',
+  opportunistic: 'if the domain publishes DANE, no mail is sent to it unprotected',
   mandatory: 'DANE or no delivery: without it, mail waits and then bounces',
 }

@@ -1,8 +1,8 @@
 /**
- * May a stream be shown colors, and how is the one word painted?
+ * Colors for the terminal.
  *
- * Only a terminal, only where NO_COLOR (https://no-color.org) is not set to anything,
- * and not one that calls itself dumb. Pure.
+ * Only on a terminal, only if NO_COLOR (https://no-color.org) is not set, and not if TERM
+ * is `dumb`. Pure.
  */
 
 /** @param environment process.env */
@@ -15,7 +15,7 @@ export function isColorful(
 
 export type Color = 'green' | 'yellow' | 'red'
 
-/** The text in a color, or as it is. */
+/** Returns the text in the color, or unchanged without colors. */
 export function createPainter(isColorful: boolean): (text: string, color: Color) => string {
   return (text, color) => (isColorful ? `\u001b[${CODE[color]}m${text}\u001b[39m` : text)
 }

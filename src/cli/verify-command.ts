@@ -1,64 +1,85 @@
 /**
- * `haraka-dane verify`: who is looked at, how many beside each other, and in what form?
+ * `haraka-dane verify`: checks domains and prints the results.
  *
- * Domains from the command line one after the other, told step by step; a list many at
- * a time, told by a table at its end; either as JSON, an object a line as soon as a
- * domain is done. Effects: network, standard input and output.
+ * Domains given as arguments are checked one after the other and reported step by step;
+ * a list is checked with many in parallel and reported in a table at its end; either as
+ * JSON, one object per line as soon as a domain is done. Effects: network, standard
+ * input and output.
  */
-import { createReadStream } from 'node:fs'
-import { hostname } from 'node:os'
+import { createReadStream, statSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
 import { assembleResolver } from '../assemble.js'
+import { judgedAs } from '../enforce/plan.js'
 import type { LookupEvent } from '../lookup.js'
-import { lookupText } from '../lookup-text.js'
+import { lookupEventText, probeText } from '../lookup-text.js'
 import type { DomainName } from '../name.js'
 import type { EnforcedPolicy } from '../policy.js'
-import { errorText } from '../text.js'
-import { beside } from './beside.js'
+import { withAcceptedVersions } from '../session/handshake.js'
+import { rehearse } from '../session/rehearsal.js'
+import { OptionReader } from '../settings/option-reader.js'
+import { errorText, printable } from '../text.js'
 import { readDomainList } from './domain-list.js'
 import type { ListLine } from './domain-list.js'
 import { investigate } from './investigate.js'
 import type { InvestigationParts } from './investigate.js'
-import { createKnock } from './knock.js'
-import { helloNameOf, judgedAs, policyInForce, verifySettings } from './relay-settings.js'
-import type { Given } from './relay-settings.js'
-import { toJson } from './report/json.js'
-import type { DomainVerdict, Question, Report } from './report/report.js'
-import { tableLines, toRow, totalLines } from './report/table.js'
-import type { Row } from './report/table.js'
+import { runChain } from './chain-command.js'
+import { createProbeCache } from './probe-cache.js'
+import { configFolder, helloNameOf, policyInForce, verifySettings } from './relay-settings.js'
+import type { CliOptions } from './relay-settings.js'
+import { Reach } from './report/reach.js'
+import type { Question, Report } from './report/report.js'
 import { conclusionLines, stepLines } from './report/text.js'
-import { createPainter, isColorful } from './terminal.js'
-import type { Color } from './terminal.js'
+import { deliveryOptionsOf } from './tls-ini.js'
 import { toDomains, UsageError } from './usage.js'
+import { CODE, COLOR, painter, reportOn, verifyList, worse } from './verify-list.js'
+import type { Run } from './verify-list.js'
+import { uncachedView, watch } from './verify-watch.js'
 
-export type VerifyOptions = Given & {
+export type VerifyOptions = CliOptions & {
   readonly domains: readonly string[]
   readonly file: string | undefined
   readonly policy: EnforcedPolicy | undefined
   readonly isJson: boolean
   readonly isConnecting: boolean
   readonly isDebug: boolean
-  /** Domains looked at beside each other. */
+  /** Show the chain of trust instead. */
+  readonly isChain: boolean
+  /** Follow one domain, with this time between checks. */
+  readonly watch: { readonly interval: string | undefined } | undefined
+  /** The names are those of mail hosts. */
+  readonly isHost: boolean
+  /** Domains checked in parallel. */
   readonly concurrency: number
 }
 
-/** @returns 0 all verified, 1 some not, 3 none of these is known to be wrong, but some could not be determined */
+/** @returns 0 all verified, 1 some not, 3 some could not be determined and no other is wrong, 130 interrupted */
 export async function runVerify(options: VerifyOptions): Promise<number> {
   if (options.file !== undefined && options.domains.length > 0) {
-    throw new UsageError('--file, or domains, but not both')
+    throw new UsageError('give either --file or domains, not both')
   }
+  const { watch: watching } = options
+  if (watching && (options.isChain || options.file !== undefined || options.domains.length !== 1))
+    throw new UsageError('--watch follows one domain, or one --host')
+  const intervalMs = watching && toInterval(watching.interval)
   const { settings, connectMs } = verifySettings(options)
+  if (options.isChain) {
+    if (options.file !== undefined || options.isHost) {
+      throw new UsageError('--chain takes domains, not --file or --host')
+    }
+    return runChain(settings, toDomains(options.domains), options.isJson)
+  }
+  const folder = configFolder(options.config)
   const lines = options.file === undefined ? given(options.domains) : listed(options.file)
   const resolver = assembleResolver(settings, options.isDebug ? debug : () => undefined)
-  const parts: InvestigationParts = {
-    resolver,
-    knock: createKnock({
-      helloName: helloNameOf(options.config) ?? hostname(),
-      timeoutMs: connectMs,
-      most: MAX_CONNECTIONS,
-    }),
-    now: () => Date.now(),
+  const connecting = {
+    helloName: helloNameOf(folder),
+    tls: folder === undefined ? {} : await tlsOf(folder),
+    timeoutMs: connectMs,
+    most: MAX_CONNECTIONS,
   }
-  const ask = (domain: DomainName): Question => {
+  const now = (): number => Date.now()
+  const parts: InvestigationParts = { resolver, probe: createProbeCache(connecting), now }
+  const questionOf = (domain: DomainName): Question => {
     const inForce =
       options.policy === undefined
         ? policyInForce(settings, domain)
@@ -66,92 +87,90 @@ export async function runVerify(options: VerifyOptions): Promise<number> {
     return {
       domain,
       policy: inForce,
-      judgedAs: judgedAs(inForce),
+      judgedAs: judgedAs(inForce.policy),
       insecureMx: settings.insecureMx,
       port: settings.port,
       isConnecting: options.isConnecting,
+      isHost: options.isHost,
     }
   }
   try {
-    const isTold = options.file === undefined && !options.isJson
-    return isTold
-      ? await tell(parts, lines, ask)
-      : await tabulate(parts, lines, ask, options.concurrency, options.isJson)
+    if (watching) {
+      const [domain] = toDomains(options.domains)
+      if (domain === undefined) throw new UsageError('no domain given')
+      const question = questionOf(domain)
+      // Each check makes connections of its own, and asks DNS.
+      const check = (): Promise<Report> => {
+        const probe = createProbeCache(connecting)
+        return reportOn({ resolver: uncachedView(resolver), probe, now }, question)
+      }
+      return await watch(question, check, { intervalMs, isJson: options.isJson })
+    }
+    const run = { parts, lines, questionOf, reach: new Reach() }
+    const code =
+      options.file === undefined && !options.isJson
+        ? await narrate(run)
+        : await verifyList(run, { ...options, total: await totalOf(options) })
+    const hint = run.reach.hint(settings.port)
+    if (hint !== undefined) console.error(hint)
+    return code
   } finally {
     resolver.close()
   }
 }
 
-/** Step by step, one domain after the other. */
-async function tell(
-  parts: InvestigationParts,
-  lines: AsyncIterable<ListLine>,
-  ask: (domain: DomainName) => Question,
-): Promise<number> {
+/** Milliseconds; undefined: by the TTL. */
+function toInterval(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\w+$/.test(text)) throw new UsageError(`--interval ${printable(text)}: expected a time`)
+  const reader = new OptionReader(`interval = ${text}`, 'command')
+  return reader.duration('', 'interval', 1_000, 3_600_000, 60_000)
+}
+
+/** The options of tls.ini, after a warning if no handshake is possible with them. */
+async function tlsOf(folder: string): Promise<ConnectionOptions> {
+  const options = deliveryOptionsOf(folder, (fault) => {
+    console.error(`${fault}: the connections below do without it, and deliveries do not`)
+  })
+  const rehearsal = await rehearse(options, withAcceptedVersions)
+  if (rehearsal.kind === 'impossible') {
+    console.error(
+      `tls.ini in ${folder}: no TLS handshake is possible with it (${rehearsal.detail}), so every ` +
+        'connection below fails, as those of deliveries do: haraka-dane check names the option',
+    )
+  }
+  return options
+}
+
+/** Prints step by step, one domain after the other. */
+async function narrate({ parts, lines, questionOf, reach }: Run): Promise<number> {
   const paint = painter()
   let code = 0
   for await (const line of lines) {
     if (line.kind === 'bad') continue
-    const question = ask(line.domain)
+    const question = questionOf(line.domain)
     const steps = investigate(parts, question)
     let step = await steps.next()
     while (!step.done) {
-      for (const text of stepLines(question, step.value)) console.log(text)
+      for (const text of stepLines(question, step.value, parts.now())) console.log(text)
       step = await steps.next()
     }
-    const told = conclusionLines(step.value, (word, isGood) =>
-      paint(word, isGood ? 'green' : 'red'),
-    )
-    for (const text of told) console.log(text)
+    const reported = conclusionLines(step.value, (word, verdict) => paint(word, COLOR[verdict]))
+    for (const text of reported) console.log(text)
+    reach.note(step.value)
     code = worse(code, CODE[step.value.verdict])
   }
   return code
 }
 
-/** Many beside each other; a report is let go of as soon as its line is written. */
-async function tabulate(
-  parts: InvestigationParts,
-  lines: AsyncIterable<ListLine>,
-  ask: (domain: DomainName) => Question,
-  concurrency: number,
-  isJson: boolean,
-): Promise<number> {
-  const rows = new Map<DomainName, Row>()
-  let badLines = 0
-  let done = 0
-  let code = 0
-  const work = async (line: ListLine): Promise<Report | Extract<ListLine, { kind: 'bad' }>> =>
-    line.kind === 'bad' ? line : toEnd(parts, ask(line.domain))
-  for await (const result of beside(lines, concurrency, work)) {
-    if ('kind' in result) {
-      badLines++
-      // What cannot be looked at is not verified.
-      code = worse(code, 1)
-      clearProgress()
-      console.error(`line ${result.line}: not a domain name: ${result.text}`)
-      continue
-    }
-    code = worse(code, CODE[result.verdict])
-    if (isJson) console.log(JSON.stringify(toJson(result)))
-    else rows.set(result.question.domain, toRow(result))
-    progress(++done)
-  }
-  clearProgress()
-  if (isJson) return code
-  const all = [...rows.values()]
-  const paint = painter()
-  for (const text of tableLines(all, (word, verdict) => paint(word, COLOR[verdict])))
-    console.log(text)
-  console.log()
-  for (const text of totalLines(all, badLines)) console.log(text)
-  return code
-}
-
-async function toEnd(parts: InvestigationParts, question: Question): Promise<Report> {
-  const steps = investigate(parts, question)
-  let step = await steps.next()
-  while (!step.done) step = await steps.next()
-  return step.value
+/** Domains of the list; undefined if it can be read only once, or no progress is shown. */
+async function totalOf({ domains, file }: VerifyOptions): Promise<number | undefined> {
+  if (file === undefined) return domains.length
+  if (!process.stderr.isTTY) return undefined
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined
+  let total = 0
+  for await (const { kind } of listed(file)) if (kind === 'domain') total++
+  return total
 }
 
 async function* given(names: readonly string[]): AsyncGenerator<ListLine> {
@@ -167,63 +186,16 @@ async function* listed(file: string): AsyncGenerator<ListLine> {
   }
 }
 
-/** Known to be wrong outweighs unknown: `all verified` is false then, whatever the rest is. */
-export function worse(a: number, b: number): number {
-  return SEVERITY.indexOf(b) > SEVERITY.indexOf(a) ? b : a
-}
-
-const SEVERITY: readonly number[] = [0, 3, 1]
-
-const CODE: Readonly<Record<DomainVerdict, number>> = {
-  verified: 0,
-  published: 0,
-  failed: 1,
-  undetermined: 3,
-}
-
-const COLOR: Readonly<Record<DomainVerdict, Color>> = {
-  verified: 'green',
-  published: 'green',
-  failed: 'red',
-  undetermined: 'yellow',
-}
-
-function painter(): ReturnType<typeof createPainter> {
-  return createPainter(isColorful(process.stdout.isTTY, process.env))
-}
-
-function progress(done: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${done} domains done`)
-}
-
-function clearProgress(): void {
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
-}
-
-/** In the words of the plugin's log. */
+/** Prints lookups in the words of the plugin's log. */
 function debug(event: LookupEvent): void {
-  switch (event.kind) {
-    case 'query':
-      console.error(`query ${event.type} ${event.name} to ${event.server}`)
-      return
-    case 'response':
-    case 'cached': {
-      const { kind, type, name, lookup } = event
-      console.error(`${kind} ${type} ${name}: ${lookupText(lookup, Date.now())}`)
-      return
-    }
-    case 'resolver': {
-      const { server, proof } = event
-      const detail = 'detail' in proof ? `: ${proof.detail}` : ''
-      console.error(`resolver ${server} ${proof.kind}${detail}`)
-      return
-    }
-    case 'hit':
-    case 'redis':
-    case 'resolvers':
-      return
+  if (event.kind === 'resolver') {
+    const { server, result } = event
+    console.error(`resolver ${server} ${probeText(result)}`)
+    return
   }
+  const text = lookupEventText(event, Date.now())
+  if (text !== undefined) console.error(text)
 }
 
-/** At the same time, to all mail hosts together. */
+/** Concurrent, to all mail hosts together. */
 const MAX_CONNECTIONS = 64

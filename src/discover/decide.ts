@@ -1,28 +1,21 @@
 /**
- * What does DANE demand of this host?
+ * What does DANE require of this host?
  *
- * `decide` is the one place that turns facts about the DNS and the operator's
- * policy into a `HostPolicy`. It can be read against decision-table.csv and
- * RFC 7672 §2 line by line: a straight run of guards, one reason an exit.
+ * `decide` is the only function that turns DNS facts and the operator's policy into a
+ * `HostPolicy`. It can be compared line by line with decision-table.csv and RFC 7672 §2:
+ * a sequence of guards, one reason per exit.
  *
- * Two functions say what a reason costs: `noDane`, where the destination has no
- * DANE to offer (opportunistic goes on without, mandatory passes the host over,
- * RFC 7672 §6), and `unreachable`, where nobody can know (no policy connects).
- * The lookup of the MX record itself, and what its failure means, is route.ts.
+ * Two functions define the effect of a reason: `noDane`, if the destination does not use
+ * DANE (opportunistic continues without it, mandatory skips the host, RFC 7672 §6), and
+ * `unreachable`, if that is unknown (no policy connects). The MX lookup and its failures
+ * are in route.ts.
  *
  * Pure.
  */
-import { failureText } from '../lookup.js'
+import { failureText, STALE_TEXT } from '../lookup.js'
 import type { DomainName } from '../name.js'
-import type {
-  EnforcedPolicy,
-  HostFacts,
-  HostPolicy,
-  InsecureMx,
-  Route,
-  TlsaFacts,
-  UnreachableHost,
-} from '../policy.js'
+import type { HostFacts, HostPolicy, Route, TlsaFacts, UnreachableHost } from '../plan.js'
+import type { EnforcedPolicy, InsecureMx } from '../policy.js'
 import { lookupReason } from '../reason.js'
 import type { LookupReason, NoDaneReason } from '../reason.js'
 
@@ -31,19 +24,37 @@ export type Circumstances = {
   readonly insecureMx: InsecureMx
   readonly route: Route
   readonly host: HostFacts
-  /** Undefined: not asked yet. */
+  /** Undefined: not looked up yet. */
   readonly tlsa: TlsaFacts | undefined
 }
 
-/** The demand, or 'ask-tlsa' where it hangs on TLSA records that have not been asked for. */
-export function decide(circumstances: Circumstances): HostPolicy | 'ask-tlsa' {
+/** The policy depends on TLSA records that have not been looked up. */
+export type NeedsTlsa = { readonly kind: 'needs-tlsa' }
+
+/** The host's policy, or `needs-tlsa` if it depends on a TLSA lookup that has not been made. */
+export function decide(circumstances: Circumstances): HostPolicy | NeedsTlsa {
+  const policy = conclude(circumstances)
+  // An expired answer (RFC 8767) may still demand DANE, but it never releases from it.
+  const isUnverified = policy.kind === 'opportunistic' || policy.kind === 'encrypt'
+  const expired = isUnverified ? expiredPart(circumstances) : undefined
+  return expired ? unreachable(expired, `not sent without DANE, ${STALE_TEXT}`) : policy
+}
+
+/** The lookup that has to be made again; undefined if all answers are current. */
+function expiredPart({ route, host, tlsa }: Circumstances): LookupReason | undefined {
+  if (route.isStale) return 'mx-lookup-failed'
+  if (host.kind === 'reachable' && host.isStale) return 'address-lookup-failed'
+  return tlsa?.kind === 'secure' && tlsa.isStale ? 'tlsa-lookup-failed' : undefined
+}
+
+function conclude(circumstances: Circumstances): HostPolicy | NeedsTlsa {
   const { policy, insecureMx, route, host, tlsa } = circumstances
   const noDane = (reason: NoDaneReason, detail: string): HostPolicy =>
     policy === 'mandatory'
       ? { kind: 'unreachable', reason, detail }
       : { kind: 'opportunistic', reason }
 
-  // RFC 7672 §2.1.2: without an address there is no host to speak of; others may be used.
+  // RFC 7672 §2.1.2: a host without an address is skipped; others may be used.
   if (host.kind === 'no-address') return unreachable('no-address', 'no A or AAAA record')
   if (host.kind === 'lookup-failed') {
     return unreachable(
@@ -52,20 +63,20 @@ export function decide(circumstances: Circumstances): HostPolicy | 'ask-tlsa' {
     )
   }
   // RFC 7672 §2.2: DANE does not apply to addresses, only to names.
-  if (host.kind === 'literal') return noDane('address-literal', 'the MX record holds an address')
-  // RFC 7672 §2.2.1: mandatory DANE needs the whole way to the host secure.
+  if (host.kind === 'literal') return noDane('address-literal', 'the MX record contains an address')
+  // RFC 7672 §2.2.1: mandatory DANE requires a secure MX lookup too.
   if (route.security === 'insecure' && policy === 'mandatory') {
     return noDane('mx-insecure', `the MX lookup of ${route.nextHop} is insecure`)
   }
-  // RFC 7672 §2.2.2: any failure in the process leaves the host out.
+  // RFC 7672 §2.2.2: any failure in the process excludes the host.
   if (host.kind === 'alias-lookup-failed') {
     return unreachable('alias-lookup-failed', `${host.question}: ${host.detail}`)
   }
-  // RFC 7672 §2.2.2: TLSA is not asked for below an insecure address.
+  // RFC 7672 §2.2.2: TLSA is not looked up for an insecure address.
   if (host.tlsaBases.length === 0)
     return noDane('address-insecure', 'the address records are insecure')
 
-  if (tlsa === undefined) return 'ask-tlsa'
+  if (tlsa === undefined) return { kind: 'needs-tlsa' }
 
   switch (tlsa.kind) {
     case 'lookup-failed': {
@@ -73,7 +84,7 @@ export function decide(circumstances: Circumstances): HostPolicy | 'ask-tlsa' {
       const detail = `${tlsa.question}: ${failureText(tlsa.failed)}`
       return unreachable(lookupReason('tlsa', tlsa.failed), detail)
     }
-    // RFC 7672 §2.2: insecure or absent TLSA records are no DANE, and no error.
+    // RFC 7672 §2.2: insecure or absent TLSA records mean no DANE, and are not an error.
     case 'insecure':
       return noDane('tlsa-insecure', 'the TLSA records are insecure')
     case 'absent':
@@ -81,14 +92,14 @@ export function decide(circumstances: Circumstances): HostPolicy | 'ask-tlsa' {
     case 'secure':
       break
   }
-  // RFC 7672 §2.2.1 leaves this to local policy; mandatory has left above.
+  // RFC 7672 §2.2.1 leaves this to local policy; mandatory has returned above.
   if (route.security === 'insecure' && insecureMx === 'may') {
     return { kind: 'opportunistic', reason: 'mx-insecure' }
   }
   const { tlsaBase, usable, unusable } = tlsa
   const [first, ...rest] = usable
   if (first === undefined) {
-    // RFC 7672 §2.2: TLS all the same, unauthenticated; RFC 7671 §10.3: not if DANE is mandatory.
+    // RFC 7672 §2.2: unauthenticated TLS is still required; RFC 7671 §10.3: not enough if DANE is mandatory.
     return policy === 'mandatory'
       ? unreachable('tlsa-unusable', `none of the ${unusable.length} TLSA records is usable`)
       : { kind: 'encrypt', tlsaBase, unusable }
@@ -102,7 +113,7 @@ export function decide(circumstances: Circumstances): HostPolicy | 'ask-tlsa' {
   }
 }
 
-/** RFC 7672 §3.2.2: the names that a DANE-TA(2) certificate may bear, base domain first. */
+/** RFC 7672 §3.2.2: the names that a DANE-TA(2) certificate may have, base domain first. */
 export function referenceNames(
   route: Route,
   tlsaBase: DomainName,
@@ -110,10 +121,10 @@ export function referenceNames(
   const others = new Set<DomainName>()
   switch (route.kind) {
     case 'mx':
-      // An insecure MX record vouches for nothing: the MX host's own name alone.
+      // An insecure MX record proves nothing: the MX host's own name alone.
       if (route.security === 'secure') others.add(route.nextHop).add(route.expandedNextHop)
       break
-    // The next hop is the host itself; where its alias became the base, its own name counts too.
+    // The next hop is the host itself; if its alias became the base, its own name counts too.
     case 'implicit-mx':
     case 'relay':
       others.add(route.nextHop)

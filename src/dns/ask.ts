@@ -1,28 +1,36 @@
 /**
- * How does one question come to one whole reply from one server?
+ * Sends one question to one server until there is a complete reply.
  *
- * UDP first, again after a while, the stream where the reply was cut off (RFC 7766
- * §5), and never the cut-off part; the stream alone where the channel is TLS. Id and
- * port are new for each attempt (RFC 5452 §9.2); letter case is the question's, so that
- * a forwarder that takes the next attempt for the same question can do so. What comes
- * back is a message that could be read, or why there is none; what it says is not
- * looked at.
+ * UDP first, with retries, then TCP if the reply was truncated (RFC 7766 §5), whose
+ * truncated part is never used; TLS alone where the channel is TLS. Id and port are new
+ * for each attempt (RFC 5452 §9.2); letter case stays the same, so that a forwarder can
+ * recognize a retry. The result is a well-formed message, or why there is none; its
+ * contents are not interpreted.
  *
- * Given transports, clock and chance; makes no other effect.
+ * Transports, clock and randomness are passed in; no other effects.
  */
 import type { Failed, FailureCause } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import { readHead } from './frame.js'
 import { parseMessage } from './message.js'
 import type { Message } from './message.js'
-import { answersQuestion, composeQuery, spell } from './query.js'
+import {
+  answersOctets,
+  answersQuestion,
+  composeOctetQuery,
+  composeQuery,
+  mixCase,
+  mixOctetCase,
+} from './query.js'
 import type { Question } from './query.js'
+import type { AskSigned, Unanswered } from '../signed-message.js'
+import { readSignedReply } from './signed-reply.js'
 import type { Exchange, Transport } from './transport.js'
 
 export type Asking = {
   readonly name: DomainName | '.'
   readonly type: Question['type']
-  /** Ask for what is bogus too: for diagnosis alone. */
+  /** Include bogus answers: for diagnosis only. */
   readonly isUnchecked?: boolean
 }
 
@@ -30,60 +38,69 @@ export type Asking = {
 export type Ask = (asking: Asking, deadline: number) => Promise<Message | Failed>
 
 export type AskParts = {
-  /** How messages name the server. */
+  /** The server's name in messages. */
   readonly server: string
-  /** Undefined: nothing may go outside the stream. */
+  /** Undefined: only the stream may be used. */
   readonly udp: Transport | undefined
   readonly stream: Transport
-  /** Whether letters go out in mixed case: where forgeries could come from outside. */
+  /** Whether names are sent in mixed case: where replies could be forged from outside. */
   readonly isCaseMixed: boolean
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** That many octets, unpredictable. */
+  /** Returns that many unpredictable octets. */
   readonly entropy: (octets: number) => Buffer
 }
 
-/** A question with the letters that all its attempts have. */
-type Spelled = Omit<Question, 'id' | 'isPadded'>
+/**
+ * A question in the spelling that all attempts use: how to ask it with an id, and how to
+ * recognize and read its reply.
+ */
+export type Prepared<T> = {
+  readonly compose: (id: number, isPadded: boolean) => Buffer
+  readonly isReply: (bytes: Buffer, id: number) => boolean
+  /** Undefined: malformed. */
+  readonly read: (bytes: Buffer) => T | undefined
+}
 
-export function createAsk(parts: AskParts): Ask {
-  const { server, udp, stream, isCaseMixed, now, entropy } = parts
+/** Asks until there is a complete reply, or the deadline. */
+export type Exchanger = <T extends { readonly kind: 'message' | 'reply' }>(
+  prepared: Prepared<T>,
+  deadline: number,
+) => Promise<T | Unanswered>
 
-  async function overStream(asking: Spelled, deadline: number): Promise<Message | Failed> {
+export function createExchanger(parts: Omit<AskParts, 'isCaseMixed'>): Exchanger {
+  const { server, udp, stream, now, entropy } = parts
+
+  function attempt<T>(
+    prepared: Prepared<T>,
+    transport: Transport,
+    timeoutMs: number,
+  ): Promise<Exchange> {
+    const id = entropy(2).readUInt16BE(0)
+    const query = prepared.compose(id, udp === undefined)
+    return transport(query, (bytes) => prepared.isReply(bytes, id), timeoutMs)
+  }
+
+  async function overStream<T>(prepared: Prepared<T>, deadline: number): Promise<T | Failed> {
     const left = deadline - now()
-    // Others are on that connection: nothing is put there that nobody will wait for.
+    // The connection is shared: a query without a waiter would only load it.
     if (left <= 0) return failed('timeout', `no time left to ask ${server}`)
-    const { query, isReply } = prepare(asking, udp === undefined)
-    const message = read(await stream(query, isReply, left))
-    if ('kind' in message || !message.truncated) return message
-    return failed('malformed', `truncated reply over TCP from ${server}`)
-  }
-
-  function spelled({ name, type, isUnchecked = false }: Asking): Spelled {
-    const isAsItIs = name === '.' || !isCaseMixed
-    return { spelling: isAsItIs ? name : spell(name, entropy(SPELLING_OCTETS)), type, isUnchecked }
-  }
-
-  function prepare(
-    asking: Spelled,
-    isPadded: boolean,
-  ): { query: Buffer; isReply: (bytes: Buffer) => boolean } {
-    const question = { id: entropy(2).readUInt16BE(0), isPadded, ...asking }
-    return {
-      query: composeQuery(question),
-      isReply: (bytes) => answersQuestion(bytes, question),
+    const exchange = await attempt(prepared, stream, left)
+    if (exchange.kind === 'reply' && readHead(exchange.bytes)?.truncated) {
+      return failed('malformed', `truncated reply over TCP from ${server}`)
     }
+    return read(prepared, exchange)
   }
 
-  function read(exchange: Exchange): Message | Failed {
+  function read<T>(prepared: Prepared<T>, exchange: Exchange): T | Failed {
     switch (exchange.kind) {
       case 'reply':
         return (
-          parseMessage(exchange.bytes) ?? failed('malformed', `unreadable reply from ${server}`)
+          prepared.read(exchange.bytes) ?? failed('malformed', `unreadable reply from ${server}`)
         )
       case 'timeout': {
         const { strays } = exchange
-        const heard = strays > 0 ? `, but ${strays} that answered something else` : ''
+        const heard = strays > 0 ? `, but ${strays} to other questions` : ''
         return failed('timeout', `no reply from ${server}${heard}`)
       }
       case 'network':
@@ -91,38 +108,71 @@ export function createAsk(parts: AskParts): Ask {
     }
   }
 
-  return async (asking, deadline) => {
-    const question = spelled(asking)
-    if (udp === undefined) return overStream(question, deadline)
+  return async (prepared, deadline) => {
+    if (udp === undefined) return overStream(prepared, deadline)
     const total = deadline - now()
     let last: Failed = failed('timeout', `no reply from ${server}`)
     for (const share of ATTEMPTS) {
       const timeoutMs = Math.min(deadline - now(), share * total)
       if (timeoutMs <= 0) break
-      const { query, isReply } = prepare(question, false)
-      const exchange = await udp(query, isReply, timeoutMs)
-      // RFC 2181 §9: what TC cut off is not read, and not used for lack of better.
+      const exchange = await attempt(prepared, udp, timeoutMs)
+      // RFC 2181 §9: a truncated reply is not parsed, and never used as a fallback.
       if (exchange.kind === 'reply' && readHead(exchange.bytes)?.truncated) {
-        return overStream(question, deadline)
+        const whole = await overStream(prepared, deadline)
+        return whole.kind === 'failed' ? { ...whole, isTruncated: true } : whole
       }
-      const message = read(exchange)
-      if (!('kind' in message)) return message
+      const message = read(prepared, exchange)
+      if (message.kind !== 'failed') return message
       last = message
-      // A server that is not there, or answers with garbage, will do so again.
+      // A retry would not help against a closed port or a malformed reply.
       if (message.cause !== 'timeout') break
     }
     return last
   }
 }
 
-/** A question that has no answer, for a reason that no message gave. */
+export function createAsk(parts: AskParts): Ask {
+  const exchange = createExchanger(parts)
+  return ({ name, type, isUnchecked = false }, deadline) => {
+    const isAsItIs = name === '.' || !parts.isCaseMixed
+    const spelling = isAsItIs ? name : mixCase(name, parts.entropy(SPELLING_OCTETS))
+    const question = { spelling, type, isUnchecked }
+    return exchange(
+      {
+        compose: (id, isPadded) => composeQuery({ id, isPadded, ...question }),
+        isReply: (bytes, id) => answersQuestion(bytes, { id, ...question }),
+        read: parseMessage,
+      },
+      deadline,
+    )
+  }
+}
+
+/** Asks with DO and CD, for validation here. */
+export function createAskSigned(parts: AskParts): AskSigned {
+  const exchange = createExchanger(parts)
+  return ({ name, type }, deadline) => {
+    const bits = parts.isCaseMixed ? parts.entropy(SPELLING_OCTETS) : Buffer.alloc(SPELLING_OCTETS)
+    const question = { name: mixOctetCase(name, bits), type }
+    return exchange(
+      {
+        compose: (id, isPadded) => composeOctetQuery({ id, isPadded, ...question }),
+        isReply: (bytes, id) => answersOctets(bytes, { id, ...question }),
+        read: (bytes) => readSignedReply(bytes, parts.now()),
+      },
+      deadline,
+    )
+  }
+}
+
+/** A failure without a reply that explains it. */
 export function failed(cause: FailureCause, detail: string): Failed {
   return { kind: 'failed', cause, detail, extendedErrors: [] }
 }
 
 /**
- * Shares of the time left for the datagrams of one question. The first is short for
- * a lost datagram, the last long for a resolver that is still at work.
+ * Shares of the remaining time for each datagram. The first is short, in case a datagram
+ * is lost; the last is long, for a resolver that is still working.
  */
 const ATTEMPTS = [0.2, 0.3, 0.5] as const
 

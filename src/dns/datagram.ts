@@ -1,13 +1,13 @@
 /**
- * How does a query get to a server in a datagram, and a reply back?
+ * Sends queries over UDP and receives the replies.
  *
  * One datagram, a deadline, and a value whatever happens. To another machine each query
- * has a socket of its own: connected, so that the kernel drops what comes from anywhere
- * else and reports a closed port, and bound to a port that the kernel chose at random. To
- * this machine up to `MAX_WAITING` share one, connected too: nobody but its administrator could send from
- * the resolver's own port here, and a socket costs more than the query. What is no reply
- * to the question is passed over until the deadline, not taken for a failure (RFC 5452
- * §9). Streams are stream.ts's.
+ * has its own socket: connected, so that the kernel drops datagrams from elsewhere and
+ * reports a closed port, and bound to a random port chosen by the kernel. To this machine
+ * up to `MAX_WAITING` queries share one connected socket: only an administrator could send
+ * from the resolver's own port, and a socket costs more than the query. Datagrams that do
+ * not answer the question are ignored until the deadline (RFC 5452 §9). TCP and TLS are
+ * in stream.ts.
  *
  * Effects: sockets and timers. Those of one query are released before its promise
  * settles; the shared socket keeps no process alive.
@@ -48,7 +48,7 @@ export function udpTo({ address, port }: ServerAddress): Transport {
     })
 }
 
-/** A query that waits on the shared socket. */
+/** A query waiting on the shared socket. */
 type Waiting = {
   readonly isReply: (bytes: Buffer) => boolean
   readonly settle: (exchange: Exchange) => void
@@ -58,7 +58,7 @@ type Waiting = {
 /** For a server on this machine. */
 export function sharedUdpTo({ address, port }: ServerAddress): {
   readonly exchange: Transport
-  /** Closes the socket, when those who wait on it have their answers. */
+  /** Closes the socket once no query waits on it. */
   readonly close: () => void
 } {
   const waiting = new Set<Waiting>()
@@ -88,7 +88,7 @@ export function sharedUdpTo({ address, port }: ServerAddress): {
     })
   }
 
-  /** The server's port is closed, which is so for all of them. */
+  /** The server's port is closed, which fails all waiting queries. */
   function fail(error: Error): void {
     release()
     for (const each of [...waiting]) each.settle({ kind: 'network', detail: errorText(error) })
@@ -104,7 +104,7 @@ export function sharedUdpTo({ address, port }: ServerAddress): {
 
   return {
     exchange(query, isReply, timeoutMs) {
-      // The kernel drops what does not fit into the socket's buffer while this process is busy.
+      // While this process is busy, the kernel drops replies that exceed the socket's buffer.
       if (waiting.size >= MAX_WAITING) return alone(query, isReply, timeoutMs)
       return new Promise((resolve) => {
         const self: Waiting = {
@@ -124,7 +124,7 @@ export function sharedUdpTo({ address, port }: ServerAddress): {
         connected ??= connect()
         connected
           .then((socket) => {
-            // Told here, and not as an event, where the report on an earlier one is met by this one.
+            // An ICMP report on an earlier datagram may surface here rather than as an event.
             if (waiting.has(self))
               socket.send(query, (error) => {
                 if (error) fail(error)
@@ -142,5 +142,5 @@ export function sharedUdpTo({ address, port }: ServerAddress): {
   }
 }
 
-/** Replies that the buffer of one socket holds, by Linux's default, with room to spare. */
+/** Replies that fit into the buffer of one socket with Linux's default, with a margin. */
 const MAX_WAITING = 64

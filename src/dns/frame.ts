@@ -1,14 +1,13 @@
 /**
- * Where do the parts of a DNS message begin and end?
+ * Finds the boundaries of names and records in an untrusted DNS message.
  *
- * Walks a message that anyone may have sent and promises of the `Frame` it returns:
- * every name, record and RDATA lies inside the message, names end within 255 octets
- * and their pointers lead strictly backwards, the counts of the header are true and
- * nothing follows the last record. What breaks that is no message: undefined.
+ * Promises about a `Frame`: every name, record and RDATA is inside the message, names
+ * have at most 255 octets and their pointers lead strictly backwards, the counts of the
+ * header are right and nothing follows the last record. Any other message is undefined.
  *
- * Only then is dns-packet let near it (message.ts): it clamps lengths silently,
+ * Only then is it decoded by dns-packet (message.ts), which clamps lengths silently,
  * trusts counts and reads RDATA past its end. RFC 1035 §4. Pure; linear in the
- * length of the message, since a name costs at most 128 steps and a record 11 octets.
+ * length of the message, since a name takes at most 128 steps and a record 11 octets.
  */
 
 export type Section = 'answer' | 'authority' | 'additional'
@@ -35,20 +34,29 @@ export type Frame = {
   readonly authenticData: boolean
   /** The lower four bits; OPT has the rest (RFC 6891 §6.1.3). */
   readonly rcode: number
-  readonly question: { readonly start: number; readonly type: number; readonly class: number }
+  readonly question: {
+    readonly start: number
+    /** Whether the name can be written as text; see `FrameName`. */
+    readonly isText: boolean
+    readonly type: number
+    readonly class: number
+  }
   readonly records: readonly FrameRecord[]
 }
 
-/** A name inside a message: where it ends, and whether it can be held as text (see name.ts). */
+/** A name inside a message: where it ends, and whether it can be written as text (see name.ts). */
 export type FrameName = { readonly end: number; readonly isText: boolean }
 
-/** The header and question alone, for telling a reply from noise; undefined unless there is exactly one question. */
+/**
+ * The header and question alone, to recognize a reply; undefined unless there is exactly
+ * one question.
+ */
 export type FrameHead = Omit<Frame, 'records'> & { readonly end: number }
 
 export function readHead(bytes: Buffer): FrameHead | undefined {
   if (bytes.length < HEADER || bytes.readUInt16BE(4) !== 1) return undefined
   const name = readName(bytes, HEADER)
-  if (name === undefined || !name.isText || name.end + 4 > bytes.length) return undefined
+  if (name === undefined || name.end + 4 > bytes.length) return undefined
   const flags = bytes.readUInt16BE(2)
   return {
     id: bytes.readUInt16BE(0),
@@ -60,6 +68,7 @@ export function readHead(bytes: Buffer): FrameHead | undefined {
     rcode: flags & 0xf,
     question: {
       start: HEADER,
+      isText: name.isText,
       type: bytes.readUInt16BE(name.end),
       class: bytes.readUInt16BE(name.end + 2),
     },
@@ -83,14 +92,17 @@ export function readFrame(bytes: Buffer): Frame | undefined {
   return at === bytes.length ? { records, ...head } : undefined
 }
 
-/** The name at `start`, which may go on elsewhere by pointers; it has to end before `limit` where it stands. */
+/**
+ * The name at `start`, which may continue elsewhere by pointers; its first part must end
+ * before `limit`.
+ */
 export function readName(
   bytes: Buffer,
   start: number,
   limit = bytes.length,
 ): FrameName | undefined {
   let at = start
-  let segment = start // pointers lead before the segment they stand in, so they cannot loop
+  let segment = start // pointers lead to before their own segment, so they cannot loop
   let end: number | undefined
   let octets = 0
   let isText = true

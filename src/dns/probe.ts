@@ -1,24 +1,23 @@
 /**
  * Does this resolver validate?
  *
- * A name that is signed has to come back with AD set, which a resolver sets only on
- * what it has validated (RFC 6840 §5.8); the query has AD clear, so that a server which
- * copies the query's bits shows nothing. Where the operator knows a name whose
- * signatures are broken, that has to come back as SERVFAIL, and to have an answer
- * without validation: else its servers may just be down. This finds a resolver that
- * sets AD on everything, or serves what does not validate; a forwarder that passes on
- * what a validating resolver says passes both.
+ * The answer for a signed name must have AD set, which a resolver sets only on validated
+ * answers (RFC 6840 §5.8); the query has AD clear, so that a server which copies the
+ * query's bits does not pass. If the operator configures a name with broken signatures,
+ * that must be answered with SERVFAIL, and with data without validation: otherwise its
+ * servers may just be down. This detects a resolver that sets AD on everything, or that
+ * serves bogus data; a forwarder to a validating resolver passes both.
  *
- * Whether the broken name can be asked for is not the resolver's doing: where it shows
- * nothing, what it showed last counts, and before it has shown anything AD alone, with
- * a caveat. Given a way to ask, and the clock; what it finds out is a value.
+ * The servers of the bogus name may be unreachable, which is not the resolver's fault:
+ * then the previous result counts, or AD alone if there is none, with a caveat. The query
+ * function and the clock are passed in; the result is a value.
  */
 import { extendedErrorText } from '../extended-error.js'
 import { failureText } from '../lookup.js'
-import type { Proof } from '../lookup.js'
+import type { ProbeResult } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import { printable } from '../text.js'
-import { NOERROR, NXDOMAIN, SERVFAIL } from './answer.js'
+import { NOERROR, NXDOMAIN, SERVFAIL } from '../rcode.js'
 import type { Ask } from './ask.js'
 import type { Message } from './message.js'
 
@@ -30,49 +29,64 @@ export type ProbeNames = {
 }
 
 /** @param deadline milliseconds since the epoch */
-export type Prove = (deadline: number) => Promise<Proof>
+export type Probe = (deadline: number) => Promise<ProbeResult>
 
-/** What the broken name has shown: withheld as it must be, served, or nothing. */
+/** The result for the bogus name: withheld as required, served, or inconclusive. */
 type Shown =
   | { readonly kind: 'withheld' }
   | { readonly kind: 'served' }
   | { readonly kind: 'nothing'; readonly why: string }
 
-/** For one resolver, whose showings it remembers. */
-export function createProver(ask: Ask, { name, bogusName }: ProbeNames, now: () => number): Prove {
+/** For one resolver, whose last result it remembers. */
+export function createProbe(ask: Ask, { name, bogusName }: ProbeNames, now: () => number): Probe {
   let last: 'withheld' | 'served' | undefined
 
-  async function proveWith(broken: DomainName, deadline: number): Promise<Proof> {
-    // Half of the time, so that a verdict comes in time even if the broken name's servers are down.
+  async function probeBogus(broken: DomainName, deadline: number): Promise<ProbeResult> {
+    // Half of the time, so that the probe ends in time even if the servers of the bogus name are down.
     const shown = await show(ask, broken, now() + (deadline - now()) / 2)
     if (shown.kind !== 'nothing') last = shown.kind
     if (last === 'served') {
       return { kind: 'not-validating', detail: `an answer for ${broken}, which must fail` }
     }
     return shown.kind === 'nothing' && last === undefined
-      ? { kind: 'validating', caveat: `${broken} shows nothing: ${shown.why}` }
+      ? { kind: 'validating', caveat: `${broken} is inconclusive: ${shown.why}` }
       : { kind: 'validating' }
   }
 
   return async (deadline) => {
     const signed = await ask({ name, type: 'SOA' }, deadline)
-    if ('kind' in signed) return { kind: 'failing', detail: failureText(signed) }
+    if (signed.kind === 'failed') return { kind: 'failing', detail: failureText(signed) }
     if (!isAnswer(signed)) return { kind: 'failing', detail: `${rcodeText(signed)} for ${name}` }
     if (!signed.authenticData) {
       return { kind: 'not-validating', detail: `no AD bit on the answer for ${name}` }
     }
-    return bogusName === undefined ? { kind: 'validating' } : proveWith(bogusName, deadline)
+    return bogusName === undefined ? { kind: 'validating' } : probeBogus(bogusName, deadline)
+  }
+}
+
+/**
+ * For a resolver whose AD bit may be believed, but need not be: if it is not, the plugin
+ * validates.
+ */
+export function createEitherProbe(byItself: Probe, passesOn: Probe, now: () => number): Probe {
+  return async (deadline) => {
+    const believed = await byItself(now() + (deadline - now()) / 2)
+    if (believed.kind !== 'not-validating' && believed.kind !== 'failing') return believed
+    const passing = await passesOn(deadline)
+    // That its AD bit was wrong has to be known, whatever else it does.
+    const isAnswer = passing.kind === 'passing' || passing.kind === 'unusable'
+    return isAnswer ? { ...passing, byItself: believed } : believed
   }
 }
 
 async function show(ask: Ask, name: DomainName, deadline: number): Promise<Shown> {
   const checked = await ask({ name, type: 'A' }, deadline)
-  if ('kind' in checked) return { kind: 'nothing', why: failureText(checked) }
+  if (checked.kind === 'failed') return { kind: 'nothing', why: failureText(checked) }
   if (isAnswer(checked)) return { kind: 'served' }
   if (checked.rcode !== SERVFAIL) return { kind: 'nothing', why: rcodeText(checked) }
   // RFC 4035 §3.2.2: with CD set it has to answer, whatever validation would say.
   const unchecked = await ask({ name, type: 'A', isUnchecked: true }, deadline)
-  if ('kind' in unchecked) return { kind: 'nothing', why: failureText(unchecked) }
+  if (unchecked.kind === 'failed') return { kind: 'nothing', why: failureText(unchecked) }
   return isAnswer(unchecked)
     ? { kind: 'withheld' }
     : { kind: 'nothing', why: `${rcodeText(unchecked)} without validation too` }

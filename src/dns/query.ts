@@ -1,46 +1,47 @@
 /**
- * What do we ask, and is this a reply to it?
+ * Encodes queries and matches replies to them.
  *
- * `composeQuery` writes a question in wire format, `answersQuestion` tells its reply
- * from whatever else arrives. Everything that a forger would have to guess is in the
- * `Question`; it is given, not made here. Pure.
+ * `composeQuery` writes a question in wire format, `answersQuestion` distinguishes its
+ * reply from other messages. Everything that a forger would have to guess is part of the
+ * `Question`, which is passed in. Pure.
  */
 import packet from 'dns-packet'
 import type { RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
+import type { WireName } from '../wire-name.js'
 import { readHead } from './frame.js'
-import { CLASS_IN, TYPE } from './message.js'
+import { CLASS_IN, TYPE, TYPE_OPT } from './message.js'
 
 export type Question = {
   /** 0 to 65535, unpredictable. */
   readonly id: number
-  /** The name as it goes out, letters in any case; '.' for the root. A reply has to repeat it. */
+  /** The name as sent, letters in any case; '.' for the root. A reply has to repeat it. */
   readonly spelling: string
-  /** SOA is for probes, never for data. */
+  /** SOA only for probes, never for data. */
   readonly type: RecordType | 'SOA'
-  /** CD: the resolver is to withhold nothing. For diagnosis alone (RFC 4035 §4.9.2). */
+  /** CD: the resolver must not withhold bogus data. For diagnosis only (RFC 4035 §4.9.2). */
   readonly isUnchecked?: boolean
-  /** Fill up to a common length, so that an encrypted query does not tell by its length (RFC 8467 §4.1). */
+  /** Pad to a common length, so that the length of an encrypted query reveals nothing (RFC 8467 §4.1). */
   readonly isPadded?: boolean
 }
 
 /**
- * The name with each letter in a case of its own: what a reply has to repeat is more
- * than an id and a port (draft-vixie-dnsext-dns0x20).
+ * The name in random letter case, which a reply has to repeat in addition to id and
+ * port (draft-vixie-dnsext-dns0x20).
  *
  * @param bits random octets, one bit for each character, at least 32 octets
  */
-export function spell(name: DomainName, bits: Buffer): string {
+export function mixCase(name: DomainName, bits: Buffer): string {
   return Array.from(name, (character, index) =>
     ((bits[index >> 3] ?? 0) >> (index & 7)) & 1 ? character.toUpperCase() : character,
   ).join('')
 }
 
 /**
- * The query in wire format: recursion desired, DO set so that the resolver says what it
- * validated (RFC 6840 §5.8), AD clear so that none can say so by copying the query's
- * bits (RFC 4035 §4.6), CD clear so that it withholds what is bogus (RFC 4035 §4.9.2),
- * EDNS with `UDP_PAYLOAD`.
+ * The query in wire format: recursion desired, DO set so that the reply reports validation
+ * (RFC 6840 §5.8), AD clear so that a server that copies the query's bits does not set it
+ * (RFC 4035 §4.6), CD clear so that bogus data is withheld (RFC 4035 §4.9.2), EDNS with
+ * `UDP_PAYLOAD`.
  */
 export function composeQuery(question: Question): Buffer {
   const plain = encode(question, [])
@@ -73,7 +74,7 @@ function encode(
   })
 }
 
-/** Octets of a datagram we ask for: below the usual path MTU, so nothing is fragmented. */
+/** Largest datagram accepted, in octets: below the usual path MTU, so nothing is fragmented. */
 export const UDP_PAYLOAD = 1232
 /** RFC 8467 §4.1: queries in blocks of 128 octets. */
 const PADDED_TO = 128
@@ -82,15 +83,79 @@ const OPTION_PADDING = 12
 /** Code and length of an option (RFC 6891 §6.1.2). */
 const OPTION_HEADER = 4
 
-/** Whether the bytes are a reply to this very question; says nothing of the rest. */
+/** Whether the bytes are a reply to this question; the rest is not checked. */
 export function answersQuestion(bytes: Buffer, { id, spelling, type }: Question): boolean {
-  // The id first: on a shared socket each reply is held against all who wait.
+  // The id first: on a shared socket each reply is compared with all waiting queries.
   if (bytes.length < 2 || bytes.readUInt16BE(0) !== id) return false
   const head = readHead(bytes)
   if (head === undefined || !head.isResponse || head.opcode !== 0) return false
   const { question } = head
   if (question.type !== QUESTION_TYPE[type] || question.class !== CLASS_IN) return false
+  if (!question.isText) return false
   return packet.name.decode(bytes, question.start) === spelling
 }
 
 const QUESTION_TYPE = { ...TYPE, SOA: 6 } as const
+
+/** A question for DNSSEC validation here: any name, any type. */
+export type OctetQuestion = {
+  /** 0 to 65535, unpredictable. */
+  readonly id: number
+  /** The name in wire format as sent, letters in any case. A reply has to repeat it. */
+  readonly name: Buffer
+  readonly type: number
+  readonly isPadded: boolean
+}
+
+/** As `mixCase`, of a name in wire format: length octets are at most 63, so they are no letters. */
+export function mixOctetCase(name: WireName, bits: Buffer): Buffer {
+  const octets = Array.from(Buffer.from(name, 'latin1'), (octet, index) => {
+    const isLower = octet >= 0x61 && octet <= 0x7a
+    return isLower && ((bits[index >> 3] ?? 0) >> (index & 7)) & 1 ? octet - 0x20 : octet
+  })
+  return Buffer.from(octets)
+}
+
+/**
+ * As `composeQuery`, with CD set: the resolver passes on what it would take for bogus, and
+ * neither its clock nor its anchors decide (RFC 4035 §4.9.2, RFC 6840 §5.9).
+ */
+export function composeOctetQuery({ id, name, type, isPadded }: OctetQuestion): Buffer {
+  const plain = HEADER_OCTETS + name.length + 4 + OPT_OCTETS
+  const filled = Math.ceil((plain + OPTION_HEADER) / PADDED_TO) * PADDED_TO
+  const query = Buffer.alloc(isPadded ? filled : plain)
+  query.writeUInt16BE(id, 0)
+  query.writeUInt16BE(packet.RECURSION_DESIRED | packet.CHECKING_DISABLED, 2)
+  query.writeUInt16BE(1, 4) // questions
+  query.writeUInt16BE(1, 10) // additional records
+  let at = HEADER_OCTETS + name.copy(query, HEADER_OCTETS)
+  at = query.writeUInt16BE(type, at)
+  at = query.writeUInt16BE(CLASS_IN, at)
+  // RFC 6891 §6.1.2: the root as owner, OPT, payload size, TTL with DO, length, options.
+  at = query.writeUInt16BE(TYPE_OPT, at + 1)
+  at = query.writeUInt16BE(UDP_PAYLOAD, at)
+  at = query.writeUInt32BE(packet.DNSSEC_OK, at)
+  at = query.writeUInt16BE(query.length - at - 2, at)
+  if (isPadded) {
+    at = query.writeUInt16BE(OPTION_PADDING, at)
+    query.writeUInt16BE(query.length - at - 2, at)
+  }
+  return query
+}
+
+/** As `answersQuestion`; the name has to come back as it was sent, uncompressed. */
+export function answersOctets(
+  bytes: Buffer,
+  { id, name, type }: Pick<OctetQuestion, 'id' | 'name' | 'type'>,
+): boolean {
+  if (bytes.length < 2 || bytes.readUInt16BE(0) !== id) return false
+  const head = readHead(bytes)
+  if (head === undefined || !head.isResponse || head.opcode !== 0) return false
+  const { question } = head
+  if (question.type !== type || question.class !== CLASS_IN) return false
+  return bytes.subarray(question.start, question.start + name.length).equals(name)
+}
+
+const HEADER_OCTETS = 12
+/** OPT without options. */
+const OPT_OCTETS = 11

@@ -1,19 +1,18 @@
 /**
- * How do many queries share one connection to a server?
+ * Shares one TCP or TLS connection to a server among many queries.
  *
- * RFC 7766: a two-octet length before each message, any number of queries underway,
+ * RFC 7766: a two-octet length before each message, any number of queries in flight,
  * replies in any order; each goes to the query that it answers. RFC 7858 is the same
- * inside TLS. A connection is opened when there is something to ask, kept while it is
- * of use and some seconds longer, and given up when it has been silent for long: one
- * query without a reply says nothing of the others.
+ * inside TLS. A connection is opened on demand, closed some seconds after its last use,
+ * and abandoned when nothing is received on it for long: a single query without a reply
+ * does not affect the others.
  *
  * Promises: a value whatever happens, by the deadline; a query whose connection the
- * server had grown tired of is asked again on a new one (RFC 7766 §6.2.4), once where
- * that connection brought nobody anything meanwhile; at most one unfinished message is
- * kept.
+ * server closed is sent again on a new one (RFC 7766 §6.2.4), but only once if that
+ * connection answered nothing in between; at most one incomplete message is buffered.
  *
- * Effects: sockets and timers, none of which keeps the process alive when nothing is
- * underway.
+ * Effects: sockets and timers, none of which keeps the process alive when no query is
+ * in flight.
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -26,11 +25,11 @@ import type { Exchange, Transport } from './transport.js'
 
 export type Stream = {
   readonly exchange: Transport
-  /** Ends the connection as soon as nothing is underway; asking again opens another. */
+  /** Closes the connection once no query is in flight; a new query opens another. */
   readonly close: () => void
 }
 
-/** Opens a connection; the stream waits for `readyEvent`. */
+/** A connection being opened; it is usable after `readyEvent`. */
 type Opening = { readonly socket: Socket; readonly readyEvent: 'connect' | 'secureConnect' }
 
 export function tcpTo({ address, port }: ServerAddress): Stream {
@@ -40,7 +39,7 @@ export function tcpTo({ address, port }: ServerAddress): Stream {
   }))
 }
 
-/** @param ca certificates in PEM to trust in place of Node's own list */
+/** @param ca certificates in PEM to trust instead of Node's own list */
 export function tlsTo({ address, port, tlsName }: ResolverAddress, ca: string | undefined): Stream {
   return createStream(() => ({
     // RFC 8310 §8.1: the name is authenticated.
@@ -57,20 +56,20 @@ export function tlsTo({ address, port, tlsName }: ResolverAddress, ca: string | 
   }))
 }
 
-/** Node's comparison, but never with the subject's common name, which is no DNS name (RFC 9525 §2). */
+/** Node's check without the subject's common name, which must not be used (RFC 9525 §2). */
 function checkAlternativeNames(name: string, certificate: PeerCertificate): Error | undefined {
   const subject = { ...certificate.subject, CN: '' }
   return checkServerIdentity(name, { ...certificate, subject })
 }
 
-/** One query underway. */
+/** A query in flight. */
 type Pending = {
   readonly query: Buffer
   readonly isReply: (bytes: Buffer) => boolean
   readonly settle: (exchange: Exchange) => void
-  /** How often it may still be put on another connection after one that brought nothing. */
+  /** How often it may still be sent on another connection after one that answered nothing. */
   retries: number
-  /** What its connection had answered when it was put there. */
+  /** Replies received on its connection when it was sent. */
   answersBefore: number
 }
 
@@ -79,7 +78,7 @@ function createStream(open: () => Opening): Stream {
 
   function send(pending: Pending): void {
     if (current?.isOpen !== true) {
-      current = new Connection(open(), (left, detail, mayMove) => {
+      current = new Connection(open(), (left, mayMove, detail) => {
         for (const each of left) {
           if (mayMove && each.retries >= 0) send(each)
           else each.settle({ kind: 'network', detail })
@@ -114,8 +113,17 @@ function createStream(open: () => Opening): Stream {
   }
 }
 
-/** @param mayMove whether another connection may do better for those that have a retry left */
-type OnEnd = (left: readonly Pending[], detail: string, mayMove: boolean) => void
+/** @param mayMove whether queries with a retry left are sent again on another connection */
+type OnEnd = (left: readonly Pending[], mayMove: boolean, detail: string) => void
+
+/** Why a connection ended. */
+type Cause =
+  | { readonly kind: 'idle' }
+  /** Nothing was received for a while: the queries in flight keep their retry, since none was refused. */
+  | { readonly kind: 'silent' }
+  /** By the server. */
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly detail: string }
 
 class Connection {
   private readonly socket: Socket
@@ -125,14 +133,14 @@ class Connection {
   private chunks: Buffer[] = []
   private size = 0
   private isReady = false
-  /** Something has come, whatever it was. */
+  /** A message has been received, whatever it was. */
   private hasAnswered = false
-  /** Queries that have got their replies. */
+  /** Queries that were answered. */
   private answers = 0
-  /** Since when something is expected and nothing comes; undefined: nothing was asked since. */
+  /** Since when a reply is expected and nothing was received; undefined: none is expected. */
   private silentSince: number | undefined = performance.now()
   private idleMs = IDLE_MS
-  /** Whether another query may be put on it. */
+  /** Whether another query may be sent on it. */
   isOpen = true
 
   constructor({ socket, readyEvent }: Opening, onEnd: OnEnd) {
@@ -146,10 +154,10 @@ class Connection {
       this.take(chunk)
     })
     socket.on('error', (error) => {
-      this.end(errorText(error), this.hasAnswered)
+      this.end({ kind: 'failed', detail: errorText(error) })
     })
     socket.on('close', () => {
-      this.end('connection closed before the reply', this.hasAnswered)
+      this.end({ kind: 'closed' })
     })
   }
 
@@ -163,14 +171,14 @@ class Connection {
   }
 
   /**
-   * The query has waited long enough, perhaps for a zone whose servers are dead. The
-   * connection is, only if nothing at all has come on it for a while: then the others
-   * go on elsewhere, and it costs them no retry.
+   * The query has timed out, perhaps because the servers of its zone are down. The
+   * connection is abandoned only if nothing at all was received on it for a while: then the
+   * other queries are sent on another one, without costing them a retry.
    */
   giveUp(pending: Pending): void {
     if (!this.pending.delete(pending)) return
     const silence = performance.now() - (this.silentSince ?? performance.now())
-    if (silence >= SILENCE_MS) this.end('no reply on this connection', true, true)
+    if (silence >= SILENCE_MS) this.end({ kind: 'silent' })
     else this.rest()
   }
 
@@ -204,7 +212,7 @@ class Connection {
     if (this.pending.size === 0) this.silentSince = undefined
   }
 
-  /** The next whole message. Chunks are put together only when there is one. */
+  /** The next complete message. Chunks are joined only when there is one. */
   private next(): Buffer | undefined {
     if (this.size < 2) return undefined
     if ((this.chunks[0]?.length ?? 0) < 2) this.chunks = [Buffer.concat(this.chunks)]
@@ -222,12 +230,11 @@ class Connection {
     clearTimeout(this.idle)
     this.socket.unref()
     this.idle = setTimeout(() => {
-      this.end('idle', true)
+      this.end({ kind: 'idle' })
     }, this.idleMs).unref()
   }
 
-  /** @param isFree the queries underway keep their retry: nobody refused them */
-  private end(detail: string, mayMove: boolean, isFree = false): void {
+  private end(cause: Cause): void {
     if (!this.isOpen) return
     this.isOpen = false
     clearTimeout(this.idle)
@@ -237,15 +244,30 @@ class Connection {
     const left = [...this.pending]
     this.pending.clear()
     for (const each of left) {
-      // A server may close after any number of replies (RFC 7766 §6.2.4): the rest is asked on.
-      if (!isFree && each.answersBefore === this.answers) each.retries--
+      // A server may close after any number of replies (RFC 7766 §6.2.4): the rest is sent again.
+      if (cause.kind !== 'silent' && each.answersBefore === this.answers) each.retries--
     }
-    this.onEnd(left, detail, mayMove)
+    // A server that has never answered on it would not do so on another connection.
+    const mayMove = cause.kind === 'idle' || cause.kind === 'silent' || this.hasAnswered
+    this.onEnd(left, mayMove, causeText(cause))
+  }
+}
+
+function causeText(cause: Cause): string {
+  switch (cause.kind) {
+    case 'idle':
+      return 'idle'
+    case 'silent':
+      return 'no reply on this connection'
+    case 'closed':
+      return 'connection closed before the reply'
+    case 'failed':
+      return cause.detail
   }
 }
 
 /** RFC 7766 §6.2.3: a client closes idle connections; servers often do after ten seconds. */
 const IDLE_MS = 8_000
 
-/** Nothing heard for so long while something was asked: nobody is there. Longer than most lookups take. */
+/** A connection on which nothing is received for this long is dead. Longer than most lookups take. */
 const SILENCE_MS = 1_000

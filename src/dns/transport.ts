@@ -1,13 +1,13 @@
 /**
- * What can come of sending a query to a server?
+ * The interface of datagram.ts and stream.ts.
  *
- * The one shape of datagram.ts and stream.ts. Types only; pure.
+ * Types only; pure.
  */
 
-/** What one attempt brought. */
+/** The result of one attempt. */
 export type Exchange =
   | { readonly kind: 'reply'; readonly bytes: Buffer }
-  /** `strays`: messages that came and answered something else. */
+  /** `strays`: messages received that answered other questions. */
   | { readonly kind: 'timeout'; readonly strays: number }
   | { readonly kind: 'network'; readonly detail: string }
 

@@ -1,189 +1,289 @@
 /**
- * How does the plugin start, reload and stop?
+ * Starts, reloads and stops the plugin.
  *
- * Reads dane.ini, looks whether this Haraka has what the plugin takes hold of, and
- * refuses to start where one or the other is not as it must be. On a change of
- * dane.ini the new settings hold from the next attempt on; what is not understood is
- * reported and the old settings stay.
+ * Reads dane.ini, checks that this Haraka has what the plugin needs, and refuses to start
+ * if one of the two is not acceptable. When dane.ini changes, the new settings apply from
+ * the next attempt of each message on; a file that is not accepted is reported, and the
+ * previous settings remain in force.
  *
- * Promises: what reaches Haraka from here is a refusal at start, or an answer to a
- * hook, never an exception later.
+ * Promises: Haraka sees a refusal at the start, or an answer to a hook, never an exception
+ * later.
  */
+import cluster from 'node:cluster'
 import { isDeepStrictEqual } from 'node:util'
 import { assembleResolver } from '../assemble.js'
 import type { RunningResolver } from '../assemble.js'
-import { redisText } from '../redis-settings.js'
-import { isTrustedChannel, serverText } from '../server-address.js'
-import type { Settings } from '../settings.js'
+import type { MailEvent } from '../mail-event.js'
+import { serverText } from '../server-address.js'
+import { redisText } from '../settings/redis-settings.js'
+import type { Settings } from '../settings/settings.js'
 import { errorText } from '../text.js'
-import { createArms } from './arms.js'
-import type { Environment } from './attempt.js'
-import { startAuditSummary } from './audit-summary.js'
-import { member } from './host.js'
-import type { Hmail, HttpHost, Mx, Next, Plugin } from './host.js'
-import { logFault, logLookup, logMailEvent } from './log.js'
-import { startMetrics } from './metrics.js'
-import { shareContext } from './secure-context.js'
+import type { Environment } from './attempt/attempt.js'
+import { HOLD_SECONDS } from './attempt/settlement.js'
+import { startAuditSummary } from './audit/summary.js'
+import { shareContext } from './connection/secure-context.js'
+import { checkTlsOptions } from './connection/tls-options.js'
+import { createOverrides } from './hooks.js'
+import type { Overrides } from './hooks.js'
+import type { Hmail, HttpHost, Next, Plugin } from './host.js'
+import { inspectHaraka } from './inspect-haraka.js'
+import type { HarakaParts } from './inspect-haraka.js'
+import { logLookup } from './log/lookup-log.js'
+import { logFault, logMailEvent } from './log/mail-log.js'
+import { processLog } from './log/process-log.js'
+import type { ProcessLog } from './log/process-log.js'
+import { startMetrics } from './metrics/endpoint.js'
+import type { Metrics } from './metrics/endpoint.js'
 import { createSettingsSource } from './settings-source.js'
-import { logWarnings } from './start-check.js'
-import type { Surroundings } from './start-check.js'
+import type { SettingsSource } from './settings-source.js'
+import { logTrust, logWarnings } from './start-check.js'
+import { startStatus } from './status/service.js'
+import type { Outcomes, Status } from './status/service.js'
+import { addStatusPages } from './status/web.js'
+import { isReportMail } from './tlsrpt/report-mail.js'
+import type { Reports } from './tlsrpt/reports.js'
+import { startCounting } from './tlsrpt/start-counting.js'
+import type { StartedCounting } from './tlsrpt/start-counting.js'
+import { readReportSettings, startReports } from './tlsrpt/start-reports.js'
+import { connectWorkerSettings } from './worker-settings.js'
+import type { TakenSettings } from './worker-settings.js'
 
+/** What plugins/dane.ts calls when Haraka calls it. */
 export type Dane = {
-  /** To be called when all plugins are loaded. */
+  /** All plugins are loaded. */
   readonly checkStart: () => void
-  /** To be called when Haraka ends. */
+  /** Haraka ends. */
   readonly stop: () => void
   readonly sendEmail: (next: Next, hmail: Hmail) => void
   readonly getMx: (next: Next, hmail: Hmail) => void
-  /** To be called while Haraka sets up its HTTP server. */
+  /** Undefined: no TLS reports, and no hooks for them. */
+  readonly reports: Reports | undefined
+  /** Haraka sets up its HTTP server. */
   readonly initHttp: (server: HttpHost) => void
+  /** How Haraka's deliveries end, for the status; undefined: nobody wants to know. */
+  readonly outcomes: Outcomes | undefined
 }
 
-/** Throws where the plugin must not run; the message is one line for the operator. */
+/** Throws if the plugin must not run; the message is one line for the operator. */
 export function startDane(plugin: Plugin): Dane {
-  const haraka = inspectHaraka(plugin)
-  const source = createSettingsSource(plugin, reload)
-  const first = source.read()
-  const metrics = startMetrics(plugin, first.metrics)
-  let audit = startAuditSummary(plugin, first.audit)
-  let current = assemble(first)
-  plugin.loginfo(summary(first))
-  logTrust(plugin, first)
+  return new RunningDane(plugin, inspectHaraka(plugin))
+}
 
-  function reload(): void {
+type Parts = ReturnType<Environment['parts']> & { readonly resolver: RunningResolver }
+
+class RunningDane implements Dane {
+  private readonly plugin: Plugin
+  private readonly log: ProcessLog
+  private readonly haraka: HarakaParts
+  private readonly source: SettingsSource
+  /** The settings at the start; metrics are set up only then. */
+  private readonly first: Settings
+  private readonly metrics: Metrics
+  private readonly status: Status | undefined
+  private readonly overrides: Overrides
+  private readonly reportTaken: (taken: TakenSettings) => void
+  /** Undefined: no TLS reports. */
+  private readonly counted: StartedCounting | undefined
+  readonly reports: Reports | undefined
+  private audit: ReturnType<typeof startAuditSummary>
+  private current: Parts
+
+  constructor(plugin: Plugin, haraka: HarakaParts) {
+    this.plugin = plugin
+    this.haraka = haraka
+    this.log = processLog(plugin)
+    this.source = createSettingsSource(plugin, () => {
+      this.reload()
+    })
+    this.first = this.source.read()
+    this.metrics = startMetrics(this.log, this.first.metrics)
+    this.status = this.first.status && startStatus(plugin, this.log, () => this.current.settings)
+    this.audit = startAuditSummary(plugin, this.first.audit)
+    this.current = this.assemble(this.first)
+    this.reportTaken = connectWorkerSettings(this.log)
+    this.reportTaken({ fingerprint: this.source.fingerprint(), fault: undefined })
+    this.overrides = createOverrides({
+      plugin,
+      parts: () => this.current,
+      toMx: haraka.toMx,
+      codes: haraka.codes,
+      withContext: shareContext(haraka.tlsSocket),
+      now: () => Date.now(),
+      report: (hmail, event) => {
+        this.report(hmail, event)
+      },
+    })
+    this.counted = startCounting(plugin, this.log, () => this.current, this.metrics)
+    this.reports = this.startReports()
+    // The process that started the workers says it for all of them.
+    if (cluster.isWorker) return
+    this.log.loginfo(summary(this.first))
+    logTrust(this.log, this.first.resolver)
+  }
+
+  get outcomes(): Outcomes | undefined {
+    return this.status?.outcomes
+  }
+
+  checkStart(): void {
+    logWarnings(this.log, this.plugin.name, {
+      ...this.haraka.surroundings(),
+      hasMetrics: this.first.metrics !== undefined,
+      status: this.first.status ? (this.first.status.isProxied ? 'proxied' : 'on') : 'off',
+    })
+    checkTlsOptions(this.plugin).catch((error: unknown) => {
+      this.log.logwarn(`the TLS options of tls.ini could not be tried: ${errorText(error)}`)
+    })
+  }
+
+  stop(): void {
+    this.audit.stop()
+    this.metrics.stop()
+    this.reports?.stop()
+    this.counted?.counting.stop()
+    this.current.resolver.close()
+  }
+
+  initHttp(server: HttpHost): void {
     try {
-      const { resolver } = current
-      current = assemble(source.read())
-      resolver.close()
-      audit.stop()
-      audit = startAuditSummary(plugin, current.settings.audit)
-      logTrust(plugin, current.settings)
-      plugin.lognotice(`dane.ini reloaded: ${summary(current.settings)}`)
-      if (!isDeepStrictEqual(first.metrics, current.settings.metrics)) {
-        plugin.lognotice(
-          '[metrics] has changed: what it says now holds from the next start of Haraka on',
-        )
-      }
+      this.metrics.addRoute(server)
     } catch (error) {
-      plugin.logerror(`dane.ini not reloaded, the old settings stay: ${errorText(error)}`)
+      this.log.logerror(`metrics are not served, mail is not affected: ${errorText(error)}`)
+    }
+    try {
+      const { status } = this.first
+      if (status && this.status) addStatusPages(server, status, this.status.source, this.log)
+    } catch (error) {
+      this.log.logerror(`the status is not served, mail is not affected: ${errorText(error)}`)
     }
   }
 
-  function assemble(
-    settings: Settings,
-  ): ReturnType<Environment['parts']> & { readonly resolver: RunningResolver } {
+  sendEmail(next: Next, hmail: Hmail): void {
+    this.status?.begin(hmail)
+    const ordinary = (): void => {
+      this.sendOrdinary(next, hmail)
+    }
+    // RFC 8460 §3: a report is delivered despite TLS failures.
+    if (this.reports && isReportMail(hmail)) {
+      this.reports.delivery.sendEmail(next, hmail, ordinary)
+    } else ordinary()
+  }
+
+  private sendOrdinary(next: Next, hmail: Hmail): void {
+    try {
+      this.overrides.begin(hmail)
+    } catch (error) {
+      // With any other answer Haraka would deliver with its own methods, without DANE.
+      const text = `message held for ${HOLD_SECONDS} s, the attempt could not be prepared: ${errorText(error)}`
+      logFault(this.plugin, hmail, 'logcrit', text)
+      next(this.haraka.codes.delay, HOLD_SECONDS)
+      return
+    }
+    next()
+  }
+
+  getMx(next: Next, hmail: Hmail): void {
+    if (this.reports?.delivery.isSending(hmail) === true) {
+      next()
+      return
+    }
+    try {
+      this.overrides.answerGetMx(next, hmail)
+    } catch (error) {
+      const text = `message not delivered at this attempt, get_mx failed: ${errorText(error)}`
+      logFault(this.plugin, hmail, 'logcrit', text)
+      next(this.haraka.codes.denysoft)
+    }
+  }
+
+  private reload(): void {
+    let fault: string | undefined
+    try {
+      const { resolver } = this.current
+      const settings = this.source.read()
+      const reports = readReportSettings(settings)
+      this.current = this.assemble(settings)
+      resolver.close()
+      if (reports) this.reports?.change(reports)
+      this.audit.stop()
+      this.audit = startAuditSummary(this.plugin, this.current.settings.audit)
+      this.logReload()
+    } catch (error) {
+      fault = errorText(error)
+      this.log.logerror(`dane.ini not reloaded, the previous settings remain in force: ${fault}`)
+    }
+    this.reportTaken({ fingerprint: this.source.fingerprint(), fault })
+  }
+
+  /** The process that started the workers says it for all of them (worker-settings.ts). */
+  private logReload(): void {
+    if (cluster.isWorker) return
+    const { settings } = this.current
+    logTrust(this.log, settings.resolver)
+    this.log.lognotice(`dane.ini reloaded: ${summary(settings)}`)
+    if ((this.first.tlsrpt === undefined) !== (settings.tlsrpt === undefined)) {
+      this.log.lognotice('[tlsrpt] enabled has changed: restart Haraka to apply it')
+    }
+    for (const section of ['metrics', 'status'] as const) {
+      if (isDeepStrictEqual(this.first[section], settings[section])) continue
+      this.log.lognotice(`[${section}] has changed: restart Haraka to apply it`)
+    }
+  }
+
+  private startReports(): Reports | undefined {
+    const { counted, haraka, log, plugin, metrics } = this
+    return startReports(
+      {
+        plugin,
+        log,
+        codes: haraka.codes,
+        store: counted?.store,
+        resolver: () => this.current.resolver,
+        hear: (event) => {
+          metrics.hear({ kind: 'report', event })
+        },
+      },
+      this.first,
+    )
+  }
+
+  private assemble(settings: Settings): Parts {
+    const { haraka, log, metrics, plugin, status } = this
+    status?.settings(settings)
     const resolver = assembleResolver(settings, (event) => {
-      metrics.hear({ of: 'lookup', event })
-      logLookup(plugin, haraka.isDebug, event)
+      metrics.hear({ kind: 'lookup', event })
+      status?.lookup(event)
+      logLookup(log, haraka.isDebug, event)
     })
-    metrics.hear({ of: 'settings', hasRedis: settings.redis !== undefined })
+    metrics.hear({ kind: 'settings', hasRedis: settings.redis !== undefined })
     return { settings, resolver, deadlineMs: deadlineMs(plugin), random: Math.random }
   }
 
-  const arms = createArms({
-    plugin,
-    parts: () => current,
-    toMx: haraka.toMx,
-    codes: haraka.codes,
-    withContext: shareContext(haraka.tlsSocket),
-    now: () => Date.now(),
-    report(hmail, event) {
-      metrics.hear({ of: 'mail', event })
-      audit.note(event)
+  /** To log, audit summary, metrics and status; one that fails does not affect the others. */
+  private report(hmail: Hmail, event: MailEvent): void {
+    const { audit, counted, metrics, plugin, status } = this
+    const separately = (note: () => void): void => {
+      try {
+        note()
+      } catch (error) {
+        const text = `${event.kind} could not be reported: ${errorText(error)}`
+        logFault(plugin, hmail, 'logerror', text)
+      }
+    }
+    separately(() => {
       logMailEvent(plugin, hmail, event)
-    },
-  })
-
-  return {
-    checkStart() {
-      logWarnings(plugin, {
-        ...haraka.surroundings(),
-        hasMetrics: first.metrics !== undefined,
-      })
-    },
-    stop() {
-      audit.stop()
-      metrics.stop()
-      current.resolver.close()
-    },
-    initHttp(server) {
-      try {
-        metrics.addRoute(server)
-      } catch (error) {
-        plugin.logerror(`metrics are not shown, mail goes on: ${errorText(error)}`)
-      }
-    },
-    sendEmail(next, hmail) {
-      try {
-        arms.arm(hmail)
-      } catch (error) {
-        // Haraka delivers on any answer but this one, and the message is not armed.
-        const text = `message held for ${HOLD_SECONDS} s, it could not be armed: ${errorText(error)}`
-        logFault(plugin, hmail, 'logcrit', text)
-        next(haraka.codes.delay, HOLD_SECONDS)
-        return
-      }
-      next()
-    },
-    getMx(next, hmail) {
-      try {
-        arms.answerGetMx(next, hmail)
-      } catch (error) {
-        logFault(plugin, hmail, 'logcrit', `message deferred: ${errorText(error)}`)
-        next(haraka.codes.denysoft)
-      }
-    },
+    })
+    separately(() => {
+      audit.note(event)
+    })
+    separately(() => {
+      metrics.hear({ kind: 'mail', event })
+    })
+    separately(() => {
+      counted?.counting.hear(hmail, event)
+    })
+    status?.mail(hmail, event)
   }
-}
-
-/** What of this Haraka the plugin needs, or a refusal to run with it. */
-function inspectHaraka(plugin: Plugin): {
-  toMx: (fields: unknown) => Mx
-  tlsSocket: () => unknown
-  codes: Environment['codes'] & { readonly delay: number }
-  isDebug: () => boolean
-  surroundings: () => Omit<Surroundings, 'hasMetrics'>
-} {
-  const outbound = plugin.haraka_require('outbound')
-  const logger = plugin.haraka_require('logger')
-  const hmail = member(plugin.haraka_require('outbound/hmail'), 'prototype')
-  for (const method of ['get_mx_respond', 'found_mx', 'try_deliver', 'get_force_tls'] as const) {
-    if (typeof member(hmail, method) === 'function') continue
-    throw new DaneStartError(
-      `this Haraka has no HMailItem.${method}: haraka-plugin-dane needs Haraka 3.0.4 or later`,
-    )
-  }
-  const registered = (hook: string): readonly string[] => {
-    const hooks = member(member(plugin.haraka_require('plugins'), 'registered_hooks'), hook)
-    return Array.isArray(hooks) ? hooks.map((each) => String(member(each, 'plugin'))) : []
-  }
-  const tlsIni = (option: string): unknown =>
-    member(member(member(plugin.haraka_require('tls_socket'), 'cfg'), 'main'), option)
-  const HarakaMx = member(member(outbound, 'net_utils'), 'HarakaMx')
-  if (!isConstructor(HarakaMx)) {
-    throw new DaneStartError('this Haraka has no HarakaMx: haraka-plugin-dane needs 3.0.4 or later')
-  }
-  return {
-    toMx: (fields) => new HarakaMx(fields),
-    tlsSocket: () => plugin.haraka_require('tls_socket'),
-    codes: { ok: OK, deny: DENY, denysoft: DENYSOFT, delay: DELAY },
-    surroundings: () => ({
-      harakaVersion: String(member(plugin.haraka_require('package.json'), 'version')),
-      sendEmail: registered('send_email'),
-      getMx: registered('get_mx'),
-      hasHttp: isHttpOn(plugin),
-      isTlsEnabled:
-        member(member(plugin.haraka_require('outbound/config'), 'cfg'), 'enable_tls') !== false,
-      isPkixForced: ['mutual_tls', 'rejectUnauthorized'].every((option) => tlsIni(option) === true),
-    }),
-    isDebug: () => Number(member(logger, 'loglevel')) >= Number(member(logger, 'LOGDEBUG')),
-  }
-}
-
-/** http.ini, as Haraka reads it. */
-function isHttpOn(plugin: Plugin): boolean {
-  const listen = member(member(plugin.config.get('http.ini'), 'main'), 'listen')
-  return typeof listen === 'string' && listen.trim() !== ''
 }
 
 /** Lookups of one message: two thirds of what Haraka allows a hook, 20 s by default. */
@@ -194,39 +294,6 @@ function deadlineMs({ timeout }: Plugin): number {
 
 function summary({ policy, domains, resolver, redis }: Settings): string {
   const servers = resolver.servers.map(serverText).join(', ')
-  const cache = redis ? redisText(redis) : 'none, facts stay in the process'
-  return `policy ${policy}, ${domains.size} domains of their own, resolver ${servers}, shared cache ${cache}`
+  const cache = redis ? `shared cache ${redisText(redis)}` : 'no shared cache'
+  return `policy ${policy}, ${domains.size} per-domain policies, resolver ${servers}, ${cache}`
 }
-
-/** Said at start and at reload, since nothing later could show it. */
-function logTrust(plugin: Plugin, { resolver }: Settings): void {
-  for (const server of resolver.servers.filter((each) => !isTrustedChannel(each, false))) {
-    plugin.logwarn(
-      `resolver ${serverText(server)} is trusted over a network without TLS (trust = yes): ` +
-        'whoever can change packets on the way there can switch DANE off',
-    )
-  }
-}
-
-/** A refusal to start: one line, no stack. */
-class DaneStartError extends Error {
-  override readonly name = 'DaneStartError'
-
-  constructor(message: string) {
-    super(message)
-    this.stack = `${this.name}: ${message}`
-  }
-}
-
-function isConstructor(value: unknown): value is new (fields: unknown) => Mx {
-  return typeof value === 'function'
-}
-
-/** Until Haraka tries again with a message that could not be armed. */
-const HOLD_SECONDS = 300
-
-/** Haraka puts its constants into the global object before it calls `register`. */
-declare const OK: number
-declare const DENY: number
-declare const DENYSOFT: number
-declare const DELAY: number

@@ -1,25 +1,38 @@
 /**
- * Does anything in this Haraka stand in the plugin's way?
+ * Warns of a setup that delays mail or bypasses the plugin.
  *
- * Looked at once all plugins are loaded, said in the log, nothing refused: what is
- * found here costs mail its delivery or its protection, and the operator has to know
- * before the first message does.
+ * Runs once all plugins are loaded, and only logs, so that the operator knows before the
+ * first message is affected.
  */
-import { crashText } from '../haraka-releases.js'
-import type { Plugin } from './host.js'
+import {
+  bypassText,
+  crashText,
+  EXPOSURE_REMEDY,
+  exposureText,
+  PKIX_FORCED,
+  tlsDisabledText,
+  weakChannelText,
+} from '../haraka-hazards.js'
+import { mayBeBelieved } from '../settings/resolver-settings.js'
+import type { ResolverSettings } from '../settings/settings.js'
+import type { ProcessLog } from './log/process-log.js'
 
-/** What Haraka knows after all plugins are loaded. */
+/** State of Haraka after all plugins are loaded. */
 export type Surroundings = {
-  /** Names of the plugins that listen, in the order in which they are asked. */
+  /** Names of the plugins that registered the hook, in the order in which Haraka calls them. */
   readonly sendEmail: readonly string[]
   readonly getMx: readonly string[]
   readonly isTlsEnabled: boolean
   readonly harakaVersion: string
   /** tls.ini has both mutual_tls and rejectUnauthorized. */
   readonly isPkixForced: boolean
-  /** Whether dane.ini wants metrics, and http.ini has somewhere to show them. */
+  /** Whether dane.ini enables metrics, and http.ini a server for them. */
   readonly hasMetrics: boolean
   readonly hasHttp: boolean
+  /** Whether dane.ini enables the delivery status, and states that a proxy is in front of it. */
+  readonly status: 'off' | 'on' | 'proxied'
+  /** Where http.ini listens beyond this machine. */
+  readonly httpElsewhere: readonly string[]
 }
 
 export function warnings(
@@ -32,40 +45,59 @@ export function warnings(
     isPkixForced,
     hasMetrics,
     hasHttp,
+    status,
+    httpElsewhere,
   }: Surroundings,
 ): readonly string[] {
   const before = (plugins: readonly string[]): readonly string[] => [
     ...new Set(plugins.slice(0, Math.max(plugins.indexOf(name), 0))),
   ]
-  const first = before(sendEmail)
-  const routers = before(getMx)
   const crash = crashText(harakaVersion)
+  const bypass = bypassText(before(sendEmail), before(getMx))
+  const exposure = status === 'on' && hasHttp ? exposureText(httpElsewhere) : undefined
   return [
     ...(crash === undefined ? [] : [crash]),
-    ...(isTlsEnabled
-      ? []
-      : ['outbound.ini has enable_tls=false: mail to domains with DANE will not be delivered']),
-    ...(isPkixForced
-      ? [
-          'tls.ini has mutual_tls and rejectUnauthorized: Haraka then holds every host to a public authority as well, ' +
-            'and mail to hosts that only DANE vouches for waits; set rejectUnauthorized=false',
-        ]
-      : []),
+    ...(isTlsEnabled ? [] : [`outbound.ini has ${tlsDisabledText('false')}`]),
+    ...(isPkixForced ? [`tls.ini has ${PKIX_FORCED}; set rejectUnauthorized=false`] : []),
     ...(hasMetrics && !hasHttp
       ? [
-          'metrics are counted and cannot be seen: http.ini needs a line listen=127.0.0.1:PORT, and Haraka express',
+          'metrics are counted but not served: http.ini needs a line listen=127.0.0.1:PORT, and Haraka needs express',
         ]
       : []),
-    // Only who answers both hooks before us can send a message that this plugin never saw.
-    ...(first.length > 0 && routers.length > 0
+    ...(status !== 'off' && !hasHttp
       ? [
-          `${first.join(', ')} may answer send_email before this plugin, and ${routers.join(', ')} get_mx: ` +
-            `mail that both answer leaves without DANE; put ${name} first in config/plugins`,
+          'the delivery status is not served: http.ini needs a line listen=127.0.0.1:PORT, and Haraka needs express',
         ]
       : []),
+    ...(exposure === undefined ? [] : [`${exposure}: ${EXPOSURE_REMEDY}`]),
+    ...(bypass === undefined ? [] : [`${bypass}; put ${name} first in config/plugins`]),
   ]
 }
 
-export function logWarnings(plugin: Plugin, surroundings: Surroundings): void {
-  for (const warning of warnings(plugin.name, surroundings)) plugin.logwarn(warning)
+export function logWarnings(log: ProcessLog, name: string, surroundings: Surroundings): void {
+  for (const warning of warnings(name, surroundings)) log.logwarn(warning)
+}
+
+/** Logged at start and at reload: no later line would show it. */
+export function logTrust(log: ProcessLog, resolver: ResolverSettings): void {
+  for (const warning of trustWarnings(resolver)) log.logwarn(warning)
+}
+
+export function trustWarnings(
+  resolver: Pick<
+    ResolverSettings,
+    'validation' | 'servers' | 'areServersGiven' | 'trust' | 'insecureZones'
+  >,
+): readonly string[] {
+  const { servers, trust, insecureZones } = resolver
+  const channels = servers.flatMap((server) => {
+    if (!mayBeBelieved(server, resolver)) return []
+    const text = weakChannelText(server, trust)
+    return text === undefined ? [] : [`resolver ${text}`]
+  })
+  // RFC 7646 §2: what is not validated on purpose has to be seen.
+  const zones = insecureZones.map(
+    (zone) => `insecure_zones has ${zone}: nothing at or below it is validated here or protected`,
+  )
+  return [...channels, ...zones]
 }

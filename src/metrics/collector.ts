@@ -1,34 +1,34 @@
 /**
- * How are the counts of all workers brought together?
+ * Sums the counts of all workers.
  *
- * The process that started the workers asks each for its counts and adds them up. Who
- * does not answer in time counts as it last did; who has ended is remembered by its last
- * counts for good. So no total goes down, whatever becomes of a worker; what one counted
- * between its last answer and a sudden end is lost.
+ * The primary process asks each worker for its counts and adds them up. For a worker that
+ * does not answer in time the previous counts are used; those of a worker that has exited
+ * are kept for good. So no total decreases, whatever happens to a worker; what it counted
+ * between its last answer and a sudden exit is lost.
  *
- * One round at a time: who asks meanwhile gets the result of the round that is underway.
- * Pure, given ways to send, to add up and to wait.
+ * One round at a time: a request during a round gets the result of that round.
+ * Pure; ways to send, sum and wait are passed in.
  */
 import { METRICS } from './catalog.js'
 
-/** A registry in JSON, as prom-client gives it. */
+/** A registry as JSON, in prom-client's format. */
 export type Snapshot = readonly object[]
 
 export type CollectorParts = {
-  /** Workers that live now, by numbers that are never used twice. */
+  /** Running workers, by ids that are never reused. */
   readonly workers: () => readonly number[]
-  /** May throw where a worker ends at this moment. */
+  /** May throw if the worker is exiting. */
   readonly ask: (worker: number, round: number) => void
-  /** What this process counted itself. */
+  /** The counts of this process. */
   readonly own: () => Promise<Snapshot>
   readonly sum: (snapshots: readonly Snapshot[]) => Promise<Snapshot>
-  /** Returns how to call it off. */
+  /** Returns a function that cancels it. */
   readonly schedule: (milliseconds: number, action: () => void) => () => void
 }
 
 export type Collector = {
   readonly collect: () => Promise<Snapshot>
-  /** A worker's counts; without a round they come unasked, because it ends. */
+  /** A worker's counts; without a round if the worker sends them because it is exiting. */
   readonly take: (worker: number, round: number | undefined, snapshot: Snapshot) => void
 }
 
@@ -54,7 +54,7 @@ export function createCollector(parts: CollectorParts): Collector {
     return parts.sum([departed, ...last.values(), own, states])
   }
 
-  /** Ends when all have answered, or when it has taken too long. */
+  /** Settles when all workers have answered, or after `PATIENCE_MS`. */
   function hearAll(): Promise<void> {
     round++
     missing = new Set(parts.workers())
@@ -68,7 +68,7 @@ export function createCollector(parts: CollectorParts): Collector {
         try {
           parts.ask(worker, round)
         } catch {
-          missing.delete(worker) // it is about to be among the departed
+          missing.delete(worker) // it is exiting
         }
       }
       if (missing.size === 0) complete()
@@ -83,7 +83,7 @@ export function createCollector(parts: CollectorParts): Collector {
       return underway
     },
     take(worker, ofRound, snapshot) {
-      // Whose counts are among those of the departed already must not be counted twice.
+      // The counts of an exited worker must not be added twice.
       if (!last.has(worker) && !parts.workers().includes(worker)) return
       last.set(worker, snapshot)
       if (ofRound !== round) return
@@ -97,7 +97,7 @@ export function isSnapshot(value: unknown): value is Snapshot {
   return Array.isArray(value) && value.every((each) => typeof each === 'object' && each !== null)
 }
 
-/** What a process has counted stays true when it is gone; what it was like does not. */
+/** Counts remain valid after a process has exited; gauges do not. */
 function isLasting(metric: object): boolean {
   return Reflect.get(metric, 'type') !== 'gauge'
 }
@@ -108,5 +108,5 @@ function stateOf(state: string, value: number): object {
   return { name: 'dane_processes', help, type, values, aggregator: 'sum' }
 }
 
-/** A worker that is busy for longer counts as it last did. */
+/** If a worker does not answer in this time, its previous counts are used. */
 const PATIENCE_MS = 2_000

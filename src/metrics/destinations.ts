@@ -1,9 +1,9 @@
 /**
- * Which destinations are named in the metrics?
+ * Which destinations have a label of their own in the metrics?
  *
- * Names come from the envelopes of whoever may send mail, so their number is bounded:
- * the first ones get a label, and keep it until they have not been counted for a day and
- * another wants their place; all others are `other`. Pure.
+ * Names come from envelopes that any sender can choose, so their number is bounded: the
+ * first ones get a label, and keep it until they have not been counted for a day and
+ * another one needs it; all others are `other`. Pure.
  */
 import { printable } from '../text.js'
 
@@ -16,7 +16,7 @@ export type Destinations = {
   readonly labelFor: (destination: string, now: number) => string
 }
 
-/** @param forget called with a label that nobody bears any more */
+/** @param forget called with a label that is no longer used */
 export function createDestinations(limit: number, forget: (label: string) => void): Destinations {
   // In the order in which they were last counted.
   const countedAt = new Map<string, number>()

@@ -1,13 +1,22 @@
 /**
- * What do the metrics hear of?
+ * The events that are counted.
  *
- * Everything that the log hears of, and what the settings are from now on. Plain data.
+ * All events of the log, and changes of the settings. Plain data.
  */
 import type { LookupEvent } from '../lookup.js'
 import type { MailEvent } from '../mail-event.js'
+import type { ReportEvent } from '../report-event.js'
 
 export type MetricsEvent =
-  | { readonly of: 'mail'; readonly event: MailEvent }
-  | { readonly of: 'lookup'; readonly event: LookupEvent }
-  /** dane.ini was read: what was known of resolvers and Redis may be of others. */
-  | { readonly of: 'settings'; readonly hasRedis: boolean }
+  | { readonly kind: 'mail'; readonly event: MailEvent }
+  | { readonly kind: 'lookup'; readonly event: LookupEvent }
+  /** A session was counted for a TLS report. */
+  | {
+      readonly kind: 'counted'
+      readonly policy: 'tlsa' | 'no-policy-found'
+      /** A result type of RFC 8460 §4.3, or `success`. */
+      readonly result: string
+    }
+  | { readonly kind: 'report'; readonly event: ReportEvent }
+  /** dane.ini was read: the gauges of resolvers and Redis are reset. */
+  | { readonly kind: 'settings'; readonly hasRedis: boolean }

@@ -1,8 +1,8 @@
 /**
- * How do the numbers of several processes become one page?
+ * Merges the snapshots of several processes into one page.
  *
- * A `Snapshot` is what prom-client says of a registry in JSON: plain data that has
- * passed from process to process unchanged. Added up by prom-client's own rules.
+ * A `Snapshot` is a prom-client registry as JSON: plain data that can be sent between
+ * processes. prom-client's own rules do the summing.
  */
 import { AggregatorRegistry, Registry } from 'prom-client'
 import { isSnapshot } from './collector.js'
@@ -13,7 +13,7 @@ export const CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
 export async function sum(snapshots: readonly Snapshot[]): Promise<Snapshot> {
   const total: unknown = await AggregatorRegistry.aggregate([...snapshots]).getMetricsAsJSON()
   if (isSnapshot(total)) return total
-  throw new Error('prom-client made no list of the metrics')
+  throw new Error('prom-client did not return a list of metrics')
 }
 
 /** Prometheus's text format. */

@@ -1,52 +1,43 @@
 /**
- * Is there a valid path from the leaf to a trust anchor that TLSA records name?
+ * Is there a valid path from the leaf to a trust anchor that TLSA records designate?
  *
- * RFC 7672 §3.1.2, RFC 7671 §5.2, RFC 5280 §6.1. The presented certificates are a
- * bag: any order, duplicates and noise allowed. An issuer is taken for one when
- * OpenSSL finds that names and key identifiers fit and its key verifies the
- * signature. Alternatives are tried until one holds, within `BUDGET`.
+ * RFC 7672 §3.1.2, RFC 7671 §5.2, RFC 5280 §6.1. The presented certificates are a bag:
+ * any order, duplicates and unrelated certificates are allowed. A certificate is accepted
+ * as an issuer if OpenSSL finds that names and key identifiers match and its key verifies
+ * the signature. Alternatives are tried until one is valid, within the limits of
+ * budget.ts. Keys that are too weak or too slow are not used at all (strength.ts).
  *
- * Promises: a digest that merely occurs in the list proves nothing; the order of
- * the list changes nothing, because candidates are tried in an order of their own;
- * of several failures the most specific is told. Pure: given an instant.
+ * Promises: a matching digest in the list alone proves nothing; the order of the list
+ * does not affect the result, because candidates are tried in an order of their own; of
+ * several failures the most specific is reported. Pure, given an instant, except for what
+ * it takes from the allowance.
  */
-import type { KeyObject, X509Certificate } from 'node:crypto'
-import type { Certificate } from '../certificate.js'
+import type { Certificate } from '../x509/certificate.js'
 import type { DomainName } from '../name.js'
 import { printable } from '../text.js'
 import type { UsableTlsa } from '../tlsa.js'
-import { REFUSALS } from '../verdict.js'
-import type { Authenticated, RefusalReason, Refused } from '../verdict.js'
+import { CERTIFICATE_REASONS } from '../reason.js'
+import type { CertificateReason } from '../reason.js'
+import type { Authenticated, Refused } from '../verdict.js'
 import { certificatesInDns, findAnchors } from './anchors.js'
-import type { Anchors } from './anchors.js'
-import { recordsText } from './association.js'
-import { matchNames } from './names.js'
-import type { Profile } from './profile.js'
-import { isSignedBy, readingOf } from './readings.js'
-import type { Reading } from './readings.js'
-import { keyWeakness } from './strength.js'
-import { judgePath } from './validity.js'
-import type { LeafNames } from './validity.js'
-
-/** What hostile chains may cost (RFC 5280 sets no limit; webpki and OpenSSL have their own). */
-export const BUDGET = {
-  /** Certificates in the list; the usual CAs send two or three. */
-  certificates: 128,
-  /** Certificates in one path above the leaf; the deepest public hierarchies have three. */
-  depth: 16,
-  /** Signatures verified with keys of certificates; each takes up to two milliseconds. */
-  signatures: 160,
-  /** Signatures verified with bare keys. */
-  keySignatures: 64,
-  /** Paths judged. */
-  paths: 64,
-  /** Names held against constraints; OpenSSL gives up at 2^20. */
-  comparisons: 100_000,
-} as const
+import type { Anchors, KeyAnchor } from './anchors.js'
+import { recordsText } from './match-tlsa.js'
+import { BUDGET, BudgetExhausted, Meter, PRICE } from './budget.js'
+import type { Allowance } from './budget.js'
+import type { NameCounter } from './constraints.js'
+import { matchHost } from './host-match.js'
+import { describeCertificate } from './parsed-certificate.js'
+import type { CertificateReading, ParsedCertificate } from './parsed-certificate.js'
+import { MeteredMemo } from './metered-memo.js'
+import { keyStrength } from './strength.js'
+import type { KeyStrength } from './strength.js'
+import { checkPath, shownNames } from './path-checks.js'
+import type { LeafNames } from './path-checks.js'
 
 /**
  * @param records the usable DANE-TA(2) records
  * @param instant milliseconds since the epoch
+ * @param allowance limits the cost
  */
 export function findPath(
   leaf: Certificate,
@@ -54,18 +45,17 @@ export function findPath(
   records: readonly UsableTlsa[],
   referenceNames: readonly DomainName[],
   instant: number,
+  allowance: Allowance,
 ): Authenticated | Refused {
-  const start = readingOf(leaf).profile()
-  if (typeof start === 'string') return refused('untrusted-path', records, start)
   const pool = toPool(leaf, [...others, ...certificatesInDns(records)])
   if (pool.length > BUDGET.certificates) {
-    return refused('budget-exhausted', records, `${pool.length} certificates to choose from`)
+    return refused('budget-exhausted', records, `${pool.length} candidate certificates`)
   }
-  const names = { wanted: referenceNames, borne: matchNames(start.x509, referenceNames) }
-  const search = new Search(pool, records, names, instant)
-  const worst = refused('certificate-mismatch', records, `no path from ${start.subjectText}`)
+  const meter = new Meter(allowance)
   try {
-    return search.extend([start]) ?? moreSpecific(worst, search.worst)
+    for (const { der } of [leaf, ...pool]) meter.spend(PRICE.digest(der.length))
+    const search = new Search(pool, records, instant, meter)
+    return search.from(leaf, referenceNames)
   } catch (error) {
     if (error instanceof BudgetExhausted) {
       return refused('budget-exhausted', records, `more than ${error.message}`)
@@ -74,41 +64,95 @@ export function findPath(
   }
 }
 
-/** One search for a path, with what it has spent and learned. */
+/** One search for a path: the cost so far and the results. */
 class Search {
-  /** The most specific failure so far. */
-  worst: Refused | undefined
+  /** The most specific failure so far. Its text is composed only if it is reported. */
+  private worst: { readonly reason: CertificateReason; readonly tell: () => Refused } | undefined
   private readonly pool: readonly Certificate[]
   private readonly records: readonly UsableTlsa[]
   private readonly anchors: Anchors
-  private readonly names: LeafNames
+  private keys: readonly (KeyAnchor & Omit<KeyStrength, 'weakness'>)[] = []
+  private names: LeafNames = { wanted: [], borne: [], shown: '' }
   private readonly instant: number
-  private readonly left: Record<keyof typeof BUDGET, number> = { ...BUDGET }
-  private readonly readings = new Map<Certificate, Reading>()
+  private readonly meter: Meter
+  private readonly counter: NameCounter
+  private readonly memo: MeteredMemo
 
   constructor(
     pool: readonly Certificate[],
     records: readonly UsableTlsa[],
-    names: LeafNames,
     instant: number,
+    meter: Meter,
   ) {
     this.pool = pool
     this.records = records
     this.anchors = findAnchors(records, pool)
-    this.names = names
     this.instant = instant
+    this.meter = meter
+    this.memo = new MeteredMemo(meter)
+    this.counter = {
+      looked: (names) => {
+        meter.spend(PRICE.name * names)
+      },
+      compared: (size) => {
+        meter.count('comparisons')
+        meter.spend(PRICE.name * (1 + size))
+      },
+    }
   }
 
-  /** A good path that begins with these certificates, each signed by the next. */
-  extend(certificates: readonly [Profile, ...Profile[]]): Authenticated | undefined {
+  from(leaf: Certificate, referenceNames: readonly DomainName[]): Authenticated | Refused {
+    const { weakness } = this.memo.keyStrength(leaf)
+    if (weakness !== undefined) {
+      const text = `${describeCertificate(leaf)}: ${weakness}`
+      return refused('untrusted-path', this.records, text)
+    }
+    const reading = this.memo.parsed(leaf)
+    if (reading.kind === 'unreadable') return refused('untrusted-path', this.records, reading.why)
+    const start = reading.certificate
+    this.meter.spend(PRICE.hostName(leaf.der.length) * (referenceNames.length + 1))
+    this.names = {
+      wanted: referenceNames,
+      borne: matchHost(start.x509, referenceNames),
+      shown: shownNames(start),
+    }
+    this.note('certificate-mismatch', () => `no path from ${start.subjectText}`)
+    this.keys = this.acceptedKeys()
+    return this.extend([start]) ?? this.reported()
+  }
+
+  private reported(): Refused {
+    if (this.worst === undefined) throw new Error('a search without a result')
+    return this.worst.tell()
+  }
+
+  /** Refused keys are not used at all: no signature is verified with them. */
+  private acceptedKeys(): Search['keys'] {
+    return this.anchors.keys.flatMap(({ record, spki }) => {
+      this.meter.spend(PRICE.digest(spki.length))
+      const { weakness, cost, reading } = keyStrength(spki)
+      if (weakness === undefined) return [{ record, spki, cost, reading }]
+      this.note('untrusted-path', () => `the key of the trust anchor: ${weakness}`, [record])
+      return []
+    })
+  }
+
+  /** A valid path that begins with these certificates, each signed by the next. */
+  private extend(
+    certificates: readonly [ParsedCertificate, ...ParsedCertificate[]],
+  ): Authenticated | undefined {
     const top = certificates[certificates.length - 1] ?? certificates[0]
-    for (const { record, key } of this.anchors.keys) {
-      if (!this.isSigned(top, key, 'keySignatures')) continue
-      const verdict = this.judge(certificates, undefined, record, keyWeakness(key))
+    for (const { record, spki, cost, reading } of this.keys) {
+      const key = this.memo.key(spki, reading)
+      if (key === undefined) continue
+      if (!this.memo.isSigned(top, key, cost, 'keySignatures')) continue
+      const verdict = this.judge(certificates, undefined, record)
       if (verdict) return verdict
     }
     if (certificates.length > BUDGET.depth) return undefined
+    this.meter.spend(PRICE.candidate * this.pool.length)
     for (const candidate of this.pool) {
+      if (!this.isNamedBy(top, candidate)) continue
       if (certificates.some(({ der }) => der.equals(candidate.der))) continue
       const issuer = this.issuerOf(top, candidate)
       if (issuer === undefined) continue
@@ -121,80 +165,66 @@ class Search {
     return undefined
   }
 
-  /** The candidate's profile if it issued the certificate. The cheapest question first. */
-  private issuerOf(top: Profile, candidate: Certificate): Profile | undefined {
+  /**
+   * The candidate, parsed, if it issued the certificate. The cheapest checks come first; a
+   * weak key is not even decoded, since that alone may take long.
+   */
+  private issuerOf(top: ParsedCertificate, candidate: Certificate): ParsedCertificate | undefined {
     const isNamed = candidate.subject.equals(top.issuer)
-    const x509 = this.opened(candidate)
-    // RFC 5280 §7.1 and §4.2.1.1: names without regard to case, key identifiers where there are any.
-    if (x509 === undefined || !top.x509.checkIssued(x509)) {
-      if (isNamed) this.note('untrusted-path', misfit(top, this.profileOf(candidate)))
+    const { weakness, cost } = this.memo.keyStrength(candidate)
+    if (weakness !== undefined) {
+      this.note('untrusted-path', () => `${describeCertificate(candidate)}: ${weakness}`)
       return undefined
     }
-    if (!this.isSigned(top, x509.publicKey, 'signatures')) return undefined
-    const profile = this.profileOf(candidate)
-    if (typeof profile !== 'string') return profile
-    this.note('untrusted-path', profile)
+    const x509 = this.memo.opened(candidate)
+    this.meter.spend(PRICE.pair(top.der.length))
+    // RFC 5280 §7.1 and §4.2.1.1: names compare case-insensitively, key identifiers if present.
+    if (x509 === undefined || !top.x509.checkIssued(x509)) {
+      const { memo } = this
+      if (isNamed) this.note('untrusted-path', () => misfit(top, memo.parsedForText(candidate)))
+      return undefined
+    }
+    if (!this.memo.isSigned(top, x509.publicKey, cost, 'signatures')) return undefined
+    const reading = this.memo.parsed(candidate)
+    if (reading.kind === 'read') return reading.certificate
+    this.note('untrusted-path', () => reading.why)
     return undefined
+  }
+
+  /** Whether OpenSSL might match the candidate's name with the issuer's (RFC 5280 §7.1). */
+  private isNamedBy(top: ParsedCertificate, candidate: Certificate): boolean {
+    if (candidate.subject.equals(top.issuer)) return true
+    const wanted = this.memo.names(top).issuer
+    return wanted !== undefined && wanted === this.memo.names(candidate).subject
   }
 
   private judge(
-    certificates: readonly [Profile, ...Profile[]],
-    anchor: Profile | undefined,
+    certificates: readonly [ParsedCertificate, ...ParsedCertificate[]],
+    anchor: ParsedCertificate | undefined,
     record: UsableTlsa,
-    weakness?: string,
   ): Authenticated | undefined {
-    this.spend('paths')
-    const judged =
-      weakness === undefined
-        ? judgePath({ certificates, anchor }, this.names, this.instant, () => {
-            this.spend('comparisons')
-          })
-        : { reason: 'untrusted-path' as const, text: `the key of the trust anchor: ${weakness}` }
-    if (typeof judged === 'string') {
-      return { kind: 'authenticated', record, depth: certificates.length, name: judged }
+    this.meter.count('paths')
+    this.meter.spend(PRICE.path)
+    const judged = checkPath({ certificates, anchor }, this.names, this.instant, this.counter)
+    if (judged.kind === 'valid') {
+      return { kind: 'authenticated', record, depth: certificates.length, name: judged.name }
     }
-    this.note(judged.reason, judged.text, [record])
+    this.note(judged.reason, () => judged.detail, [record])
     return undefined
   }
 
-  private profileOf(certificate: Certificate): Profile | string {
-    return this.reading(certificate).profile()
-  }
-
-  private opened(certificate: Certificate): X509Certificate | undefined {
-    return this.reading(certificate).x509()
-  }
-
-  private reading(certificate: Certificate): Reading {
-    const known = this.readings.get(certificate) ?? readingOf(certificate)
-    this.readings.set(certificate, known)
-    return known
-  }
-
-  private isSigned(
-    certificate: Profile,
-    key: KeyObject,
-    budget: 'signatures' | 'keySignatures',
-  ): boolean {
-    this.spend(budget)
-    return isSignedBy(certificate.x509, key)
-  }
-
-  /** @param records those whose anchor the path leads to, or might have led to */
-  private note(reason: RefusalReason, text: string, records = this.records): void {
-    this.worst = moreSpecific(refused(reason, records, text), this.worst)
-  }
-
-  private spend(what: keyof typeof BUDGET): void {
-    this.left[what] -= 1
-    if (this.left[what] < 0) throw new BudgetExhausted(`${BUDGET[what]} ${what}`)
+  /** @param records those whose anchor the path leads to, or could have led to */
+  private note(reason: CertificateReason, text: () => string, records = this.records): void {
+    if (
+      this.worst &&
+      CERTIFICATE_REASONS.indexOf(this.worst.reason) > CERTIFICATE_REASONS.indexOf(reason)
+    )
+      return
+    this.worst = { reason, tell: () => refused(reason, records, text()) }
   }
 }
 
-/** Work that no honest chain asks for. */
-class BudgetExhausted extends Error {}
-
-/** The bag in an order that depends on nothing but its content, each once, without the leaf. */
+/** The bag in an order that depends only on its contents, without duplicates and the leaf. */
 function toPool(leaf: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
   const unique = new Map(
     certificates.map((certificate) => [certificate.der.toString('latin1'), certificate]),
@@ -203,20 +233,17 @@ function toPool(leaf: Certificate, certificates: readonly Certificate[]): readon
   return [...unique.values()].sort((a, b) => Buffer.compare(a.der, b.der))
 }
 
-/** Why a certificate that bears the issuer's name is not the issuer. */
-function misfit({ subjectText }: Profile, issuer: Profile | string): string {
-  if (typeof issuer === 'string') return issuer
-  return issuer.mayCertify === false
-    ? `${issuer.subjectText} may not sign certificates`
-    : `${issuer.subjectText} has the name of the issuer of ${subjectText}, but its key or key identifier does not fit`
+/** Why a certificate with the issuer's name is not the issuer. */
+function misfit({ subjectText }: ParsedCertificate, issuer: CertificateReading): string {
+  if (issuer.kind === 'unreadable') return issuer.why
+  const { mayCertify, subjectText: issuerText } = issuer.certificate
+  return mayCertify === false
+    ? `${issuerText} may not sign certificates`
+    : `${issuerText} has the name of the issuer of ${subjectText}, but its key or key identifier does not match`
 }
 
-function moreSpecific(a: Refused, b: Refused | undefined): Refused {
-  return b !== undefined && REFUSALS.indexOf(b.reason) > REFUSALS.indexOf(a.reason) ? b : a
-}
-
-/** The records come first, since what a certificate says of itself may be long. */
-function refused(reason: RefusalReason, records: readonly UsableTlsa[], text: string): Refused {
+/** The records come first, since the text from the certificate may be long. */
+function refused(reason: CertificateReason, records: readonly UsableTlsa[], text: string): Refused {
   return {
     kind: 'refused',
     reason,

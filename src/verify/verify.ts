@@ -1,39 +1,43 @@
 /**
- * Do the server's certificates satisfy what DANE demands of it?
+ * Do the server's certificates satisfy the host's DANE requirements?
  *
- * The judge: what is expected, the chain as sent and an instant in, a `Verdict`
- * out. RFC 7672 §3: DANE-EE(3) looks at the leaf alone, DANE-TA(2) at the whole
- * path; either is enough, and neither asks a public authority, a CRL or a clock of
- * its own.
+ * Takes the expectation, the chain as sent and an instant, and returns a `Verdict`. RFC
+ * 7672 §3: DANE-EE(3) checks only the leaf, DANE-TA(2) the whole path; either is
+ * sufficient. Public CAs, CRLs and the system clock are not consulted.
  *
- * `verifyLeaf` answers from the leaf alone where that is enough, for those to whom the
- * rest of the list costs something.
+ * `verifyLeaf` answers from the leaf alone if that is sufficient, for callers to which
+ * the rest of the list is expensive.
  *
- * Promises: `authenticated` is made here and in path.ts on this file's behalf, and
- * nowhere else; it never throws for what is in the chain. Pure.
+ * Promises: `authenticated` is constructed only here and in path.ts; nothing in the chain
+ * makes it throw. Pure.
  */
-import { parseCertificate } from '../certificate.js'
-import type { Certificate } from '../certificate.js'
-import type { AuthenticateHost, EncryptHost } from '../policy.js'
+import { parseCertificate } from '../x509/certificate.js'
+import type { Certificate } from '../x509/certificate.js'
+import type { AuthenticateHost, EncryptHost } from '../plan.js'
 import { printable } from '../text.js'
 import { USAGE } from '../tlsa.js'
 import type { UsableTlsa } from '../tlsa.js'
 import type { Authenticated, PeerChain, Refused, Verdict } from '../verdict.js'
-import { associationData, matchesAssociation, recordsText } from './association.js'
+import { recordThatMatches, matchingRecord, MAX_SHOWN, recordsText } from './match-tlsa.js'
+import { Allowance } from './budget.js'
 import { findPath } from './path.js'
-import { describeCertificate } from './profile.js'
+import { describeCertificate } from './parsed-certificate.js'
 
-/** @param instant milliseconds since the epoch at which the certificates have to be valid */
+/**
+ * @param instant milliseconds since the epoch at which the certificates have to be valid
+ * @param allowance limits the cost; shared by all verdicts of an attempt
+ */
 export function verify(
   expectation: AuthenticateHost | EncryptHost,
   chain: PeerChain,
   instant: number,
+  allowance = new Allowance(),
 ): Verdict {
   if (expectation.kind === 'encrypt') return { kind: 'encrypted' }
   const [first, ...rest] = chain
   const leaf = parseCertificate(first)
   if (leaf === undefined) {
-    const detail = `what the server showed first is no certificate: ${first.length} octets`
+    const detail = `the server's first certificate is not an X.509 certificate: ${first.length} octets`
     return refused('unreadable-certificate', detail)
   }
 
@@ -45,8 +49,8 @@ export function verify(
   const anchors = expectation.records.filter(({ usage }) => usage === USAGE.daneTa)
   if (anchors.length > 0) {
     const others = rest.flatMap((der) => parseCertificate(der) ?? [])
-    const verdict = findPath(leaf, others, anchors, expectation.referenceNames, instant)
-    // Whatever else was wrong came further than a mismatch; of two mismatches both are told.
+    const verdict = findPath(leaf, others, anchors, expectation.referenceNames, instant, allowance)
+    // Any other failure is more specific than a mismatch; two mismatches are both reported.
     if (verdict.kind === 'authenticated' || verdict.reason !== 'certificate-mismatch')
       return verdict
     mismatches.push(verdict.detail)
@@ -55,8 +59,8 @@ export function verify(
 }
 
 /**
- * What `verify` would say of a list that begins with these octets, whatever follows;
- * undefined where that hangs on the rest of it, or they are no certificate.
+ * The result of `verify` for any list that begins with this certificate; undefined if the
+ * result depends on the rest of the list, or if it is not a certificate.
  */
 export function verifyLeaf(expectation: AuthenticateHost, der: Buffer): Authenticated | undefined {
   const leaf = parseCertificate(der)
@@ -67,19 +71,23 @@ function endEntityRecords(expectation: AuthenticateHost): readonly UsableTlsa[] 
   return expectation.records.filter(({ usage }) => usage === USAGE.daneEe)
 }
 
-/** RFC 7672 §3.1.1: a match is all it takes; names, validity and issuer play no part. */
+/** RFC 7672 §3.1.1: a match is sufficient; names, validity and issuer are ignored. */
 function judgeLeaf(endEntity: readonly UsableTlsa[], leaf: Certificate): Authenticated | undefined {
-  const match = endEntity.find((record) => matchesAssociation(record, leaf))
+  const match = matchingRecord(endEntity, leaf)
   return match && { kind: 'authenticated', record: match, depth: 0, name: undefined }
 }
 
-/** Nothing was shown: an anonymous suite, a resumed session, a broken TLS stack. */
+/**
+ * No certificate was presented: an anonymous cipher suite, a resumed session, a broken TLS
+ * stack.
+ */
 export function verifyNothing(): Refused {
-  return refused('no-certificate', 'the server showed no certificate')
+  return refused('no-certificate', 'the server presented no certificate')
 }
 
 function mismatch(leaf: Certificate, records: readonly UsableTlsa[]): string {
-  const found = records.map((record) => ({ ...record, data: associationData(record, leaf) }))
+  const shown = records.slice(0, MAX_SHOWN)
+  const found = shown.map((record) => recordThatMatches(record, leaf))
   return `${describeCertificate(leaf)} is ${recordsText(found)}, expected ${recordsText(records)}`
 }
 

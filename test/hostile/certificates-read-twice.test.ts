@@ -1,6 +1,6 @@
 /**
- * Octets that two parsers may read as two things: what an authority says of itself,
- * and which key a certificate holds. What ordinary authorities write is read.
+ * Bytes that two parsers could read differently: CA extensions, and the key of a
+ * certificate. Encodings used by ordinary CAs are accepted.
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -8,8 +8,8 @@ import { describe, test } from 'node:test'
 import { rootCertificates } from 'node:tls'
 import fc from 'fast-check'
 import { tlsaFor } from '../../lab/certificates.js'
-import { openCertificate, openPublicKey, parseCertificate } from '../../src/certificate.js'
-import { readProfile } from '../../src/verify/profile.js'
+import { openCertificate, openPublicKey, parseCertificate } from '../../src/x509/certificate.js'
+import { parseCertificateFields } from '../../src/verify/parsed-certificate.js'
 import { judge, word } from '../support/chains.js'
 import {
   boolean,
@@ -43,8 +43,11 @@ const leaf = build({
   extensions: [extensions.names(dns('mx.example.org'))],
 })
 
-describe('what an authority says of itself', () => {
-  /** The verdict when the intermediate has these extensions, and whether OpenSSL finds it a CA. */
+describe('extensions of a CA', () => {
+  /**
+   * The verdict if the intermediate has these extensions, and whether OpenSSL considers it
+   * a CA.
+   */
   function under(...all: readonly Der[]): { found: string; isCa: boolean | undefined } {
     const middle = build({
       subject: MIDDLE,
@@ -67,22 +70,22 @@ describe('what an authority says of itself', () => {
 
   const cases: readonly (readonly [string, readonly Der[], string])[] = [
     ['CA', [basic(TRUE)], good],
-    ['no CA, said outright as some authorities do', [basic(boolean(false))], bad],
+    ['explicitly not a CA, as some CAs write it', [basic(boolean(false))], bad],
     ['TRUE as 1, which only BER allows', [basic(element(0x01, Buffer.from([1])))], good],
     ['TRUE in two octets', [basic(element(0x01, Buffer.from([0, 0xff])))], bad],
     ['TRUE in no octet', [basic(element(0x01))], bad],
     ['TRUE with a length in long form', [basic(Buffer.from([0x01, 0x81, 0x01, 0xff]))], bad],
-    ['CA behind the end', [extension('2.5.29.19', true, Buffer.concat([seq(), seq(TRUE)]))], bad],
+    ['CA after the end', [extension('2.5.29.19', true, Buffer.concat([seq(), seq(TRUE)]))], bad],
     ['CA twice', [basic(TRUE, TRUE)], bad],
     ['a negative path length', [basic(TRUE, integer(0xff))], bad],
     ['a path length of five octets', [basic(TRUE, integer(1, 0, 0, 0, 0))], good],
-    ['key usage without idle bits taken out', [basic(TRUE), usage(0, 0x04)], good],
+    ['key usage without unused bits removed', [basic(TRUE), usage(0, 0x04)], good],
     ['key usage of nine bits', [basic(TRUE), usage(7, 0x04, 0x80)], good],
-    ['key usage with keyCertSign among the idle bits', [basic(TRUE), usage(3, 0x84)], bad],
-    ['key usage of eight idle bits', [basic(TRUE), usage(8, 0x04)], bad],
-    ['key usage of nothing', [basic(TRUE), usage()], bad],
+    ['key usage with keyCertSign among the unused bits', [basic(TRUE), usage(3, 0x84)], bad],
+    ['key usage with eight unused bits', [basic(TRUE), usage(8, 0x04)], bad],
+    ['empty key usage', [basic(TRUE), usage()], bad],
     [
-      'key usage in pieces',
+      'constructed key usage',
       [
         basic(TRUE),
         extension('2.5.29.15', true, element(0x23, element(0x03, Buffer.from([2, 4])))),
@@ -94,7 +97,7 @@ describe('what an authority says of itself', () => {
     ['for no purpose', [basic(TRUE), purpose()], bad],
     ['for servers, in a set', [basic(TRUE), extension('2.5.29.37', false, set(SERVER))], bad],
     [
-      'for email, and for servers behind the end',
+      'for email, and for servers after the end',
       [
         basic(TRUE),
         extension('2.5.29.37', false, Buffer.concat([seq(oid('1.3.6.1.5.5.7.3.4')), seq(SERVER)])),
@@ -102,7 +105,7 @@ describe('what an authority says of itself', () => {
       bad,
     ],
     [
-      'for servers by an object identifier with an idle octet',
+      'for servers, with a padded object identifier',
       [
         basic(TRUE),
         purpose(element(0x06, Buffer.from('80'.concat(SERVER.toString('hex', 2)), 'hex'))),
@@ -119,8 +122,8 @@ describe('what an authority says of itself', () => {
   }
 })
 
-describe('which key a certificate holds', () => {
-  test('cut out of the octets, it is the one that TLS would use, whatever bits are flipped', () => {
+describe('the key in a certificate', () => {
+  test('the extracted key is the one that TLS would use, whatever bits are flipped', () => {
     let compared = 0
     fc.assert(
       fc.property(fc.nat({ max: leaf.der.length * 8 - 1 }), (bit) => {
@@ -139,11 +142,11 @@ describe('which key a certificate holds', () => {
     assert.ok(compared > 500)
   })
 
-  test('a second key in the frame is not taken for the first', () => {
+  test('a second key in the structure is not mistaken for the first', () => {
     const other = ecKeys().publicKey.export({ type: 'spki', format: 'der' })
     const frames: readonly (readonly [string, readonly Der[]])[] = [
-      ['behind the first', [leaf.spki, other]],
-      ['in front of it', [other, leaf.spki]],
+      ['after the first', [leaf.spki, other]],
+      ['before the first', [other, leaf.spki]],
       [
         'as a unique identifier',
         [leaf.spki, implicit(1, Buffer.concat([Buffer.from([0]), other]))],
@@ -163,11 +166,11 @@ describe('which key a certificate holds', () => {
   })
 })
 
-test('every authority that Node ships can be read', () => {
+test('every root certificate that Node ships can be parsed', () => {
   for (const pem of rootCertificates) {
     const certificate = parseCertificate(new X509Certificate(pem).raw)
     assert.ok(certificate)
-    const profile = readProfile(certificate)
-    assert.ok(typeof profile === 'object', typeof profile === 'string' ? profile : '')
+    const reading = parseCertificateFields(certificate)
+    assert.equal(reading.kind, 'read', reading.kind === 'unreadable' ? reading.why : '')
   }
 })

@@ -1,9 +1,9 @@
-/** Certificates that no honest CA would issue, and odd ones that some did. */
+/** Certificates that no honest CA would issue, and unusual ones that some CAs did. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { NOON, tlsaFor } from '../../lab/certificates.js'
-import { parseCertificate } from '../../src/certificate.js'
+import { parseCertificate } from '../../src/x509/certificate.js'
 import {
   chain,
   leafKeys,
@@ -45,7 +45,7 @@ describe('a genuine certificate in PEM inside a forged one', () => {
   const pem = `\n${new X509Certificate(genuine.der).toString()}`
   const hidden = extension('1.2.3.4.5', false, Buffer.from(pem))
 
-  test('Node would read the genuine one', () => {
+  test('Node would parse the genuine one', () => {
     const forged = build({
       subject: dn([[CN, MX]]),
       issuer: ROOT,
@@ -99,7 +99,7 @@ describe('a genuine certificate in PEM inside a forged one', () => {
     assert.equal(judge([tlsaFor(2, 1, 1, root)], chain(leaf, forged, root)).kind, 'refused')
   })
 
-  test('in a 2 0 0 record: the record is what its octets are', () => {
+  test('in a 2 0 0 record: the record is parsed as DER', () => {
     const forged = build({
       subject: ROOT,
       keys: attacker,
@@ -114,7 +114,7 @@ describe('a genuine certificate in PEM inside a forged one', () => {
     )
   })
 
-  test('a certificate in PEM altogether is none', () => {
+  test('a certificate entirely in PEM is not accepted', () => {
     assert.equal(parseCertificate(Buffer.from(pem.trim())), undefined)
   })
 })
@@ -138,7 +138,7 @@ describe('names of issuers (RFC 5280 §7.1)', () => {
     )
   })
 
-  test('a key identifier that does not fit (RFC 5280 §4.2.1.1)', () => {
+  test('a key identifier that does not match (RFC 5280 §4.2.1.1)', () => {
     const root = rootOf({ extensions: [extensions.ca(), extensions.keyId(rootKeys.publicKey)] })
     const fits = leafOf({
       extensions: [extensions.names(dns(MX)), extensions.authorityKeyId(rootKeys.publicKey)],
@@ -151,7 +151,7 @@ describe('names of issuers (RFC 5280 §7.1)', () => {
   })
 })
 
-describe('what makes an anchor', () => {
+describe('requirements for an anchor', () => {
   const cases: readonly (readonly [string, Partial<CertificateParts>, string])[] = [
     ['version 1', { isVersion1: true, extensions: [] }, 'authenticated at 1'],
     [
@@ -165,11 +165,11 @@ describe('what makes an anchor', () => {
       'untrusted-path',
     ],
     [
-      'basicConstraints that say it is no CA',
+      'basicConstraints without cA',
       { extensions: [extension('2.5.29.19', true, seq())] },
       'untrusted-path',
     ],
-    ['a signature by somebody else', { signedBy: leafKeys }, 'authenticated at 1'],
+    ['a signature by another key', { signedBy: leafKeys }, 'authenticated at 1'],
   ]
   for (const [circumstance, parts, wanted] of cases) {
     test(`${circumstance}: ${wanted}`, () => {
@@ -188,13 +188,13 @@ describe('critical extensions (RFC 5280 §4.2)', () => {
     ['Netscape certificate type', '2.16.840.1.113730.1.1', element(0x03, Buffer.from([1, 6]))],
   ]
   for (const [circumstance, type, value] of known) {
-    test(`${circumstance} is known, as to OpenSSL`, () => {
+    test(`${circumstance} is known, as in OpenSSL`, () => {
       const root = rootOf({ extensions: [extensions.ca(), extension(type, true, value)] })
       assert.equal(word(verdictOn(leafOf(), root)), 'authenticated at 1')
     })
   }
 
-  test('one that nobody knows', () => {
+  test('an unknown one', () => {
     const strange = extension('1.2.3.4', true, seq())
     assert.equal(
       word(verdictOn(leafOf({ extensions: [extensions.names(dns(MX)), strange] }), rootOf())),
@@ -206,12 +206,12 @@ describe('critical extensions (RFC 5280 §4.2)', () => {
     )
   })
 
-  test('one that stands twice', () => {
+  test('a duplicate', () => {
     const twice = [extensions.names(dns('other.example')), extensions.names(dns(MX))]
     assert.equal(word(verdictOn(leafOf({ extensions: twice }), rootOf())), 'untrusted-path')
   })
 
-  test('one that nobody knows and that stands twice', () => {
+  test('a duplicate of an unknown one', () => {
     const strange = extension('1.2.3.4', false, seq())
     const under = (...others: readonly Der[]): string =>
       word(verdictOn(leafOf({ extensions: [extensions.names(dns(MX)), ...others] }), rootOf()))
@@ -219,7 +219,7 @@ describe('critical extensions (RFC 5280 §4.2)', () => {
     assert.equal(under(strange, strange), 'untrusted-path')
   })
 
-  test('one that nobody knows may hold anything', () => {
+  test('an unknown one that is not critical may contain anything', () => {
     const noise = extension('1.2.3.4', false, Buffer.from('noise'))
     assert.equal(
       word(verdictOn(leafOf({ extensions: [extensions.names(dns(MX)), noise] }), rootOf())),
@@ -227,7 +227,7 @@ describe('critical extensions (RFC 5280 §4.2)', () => {
     )
   })
 
-  test('basicConstraints with more in it than there is', () => {
+  test('basicConstraints with surplus content', () => {
     const odd = extension(
       '2.5.29.19',
       true,
@@ -238,7 +238,7 @@ describe('critical extensions (RFC 5280 §4.2)', () => {
 })
 
 describe('a proxy certificate (RFC 3820)', () => {
-  // OpenSSL's checkIssued wants keyCertSign of an issuer, but of a proxy's digitalSignature alone.
+  // OpenSSL's checkIssued requires keyCertSign of an issuer, but only digitalSignature of a proxy's issuer.
   const proxy = extension('1.3.6.1.5.5.7.1.14', false, seq(seq(oid('1.3.6.1.5.5.7.21.1'))))
   const leaf = leafOf({ issuer: MIDDLE, signedBy: middleKeys, extensions: [proxy] })
   const under = (bits: number): string =>
@@ -250,10 +250,10 @@ describe('a proxy certificate (RFC 3820)', () => {
       ),
     )
 
-  test('whose issuer signs certificates is one like any other', () => {
+  test('whose issuer may sign certificates is treated like any other', () => {
     assert.equal(under(KEY_USAGE.digitalSignature | KEY_USAGE.keyCertSign), 'authenticated at 2')
   })
-  test('does not make an issuer of a key that may not sign certificates', () => {
+  test('whose issuer may not sign certificates is refused', () => {
     assert.equal(under(KEY_USAGE.digitalSignature), 'untrusted-path')
   })
 })
@@ -270,8 +270,8 @@ describe('dates (RFC 5280 §4.1.2.5)', () => {
       'authenticated at 1',
     ],
     ['UTCTime of 2049', good, utcTime('491231235959Z'), 'authenticated at 1'],
-    ['UTCTime of the last century', utcTime('990101000000Z'), late, 'authenticated at 1'],
-    ['letters', utcTime('xxxxxxxxxxxxZ'), late, 'untrusted-path'],
+    ['UTCTime of the 20th century', utcTime('990101000000Z'), late, 'authenticated at 1'],
+    ['letters instead of digits', utcTime('xxxxxxxxxxxxZ'), late, 'untrusted-path'],
     ['month 00', utcTime('200001000000Z'), late, 'untrusted-path'],
     ['month 13', utcTime('201301000000Z'), late, 'untrusted-path'],
     ['day 31 of February', utcTime('200231000000Z'), late, 'untrusted-path'],
@@ -279,10 +279,10 @@ describe('dates (RFC 5280 §4.1.2.5)', () => {
     ['without seconds', utcTime('2001010000Z'), late, 'untrusted-path'],
     ['with an offset', utcTime('200101000000+0100'), late, 'untrusted-path'],
     ['with a fraction', generalizedTime('20200101000000.5Z'), late, 'untrusted-path'],
-    ['of local time', generalizedTime('20200101000000'), late, 'untrusted-path'],
+    ['in local time', generalizedTime('20200101000000'), late, 'untrusted-path'],
     ['as a string', element(0x0c, '200101000000Z'), late, 'untrusted-path'],
     ['as a string of four digits', element(0x0c, '20200101000000Z'), late, 'untrusted-path'],
-    ['of nothing', utcTime(''), late, 'untrusted-path'],
+    ['empty', utcTime(''), late, 'untrusted-path'],
   ]
   for (const [circumstance, from, until, wanted] of cases) {
     test(`${circumstance}: ${wanted}`, () => {
@@ -294,7 +294,7 @@ describe('dates (RFC 5280 §4.1.2.5)', () => {
     })
   }
 
-  test('what is no time is told', () => {
+  test('an invalid time is reported', () => {
     for (const text of ['201301000000Z', '200101990000Z', '200231000000Z']) {
       const verdict = verdictOn(leafOf({ times: [utcTime(text), late] }), rootOf())
       assert.equal(verdict.kind, 'refused')
@@ -302,12 +302,12 @@ describe('dates (RFC 5280 §4.1.2.5)', () => {
     }
   })
 
-  test('a third time: untrusted-path', () => {
+  test('a third date: untrusted-path', () => {
     const leaf = leafOf({ times: [good, late, late] })
     assert.equal(word(verdictOn(leaf, rootOf())), 'untrusted-path')
   })
 
-  test('to the second, both ends inclusive', () => {
+  test('validity to the second, both ends inclusive', () => {
     const leaf = leafOf({ times: [utcTime('260615120000Z'), utcTime('260615120000Z')] })
     const at = (offset: number): string =>
       word(
@@ -321,7 +321,7 @@ describe('dates (RFC 5280 §4.1.2.5)', () => {
   })
 })
 
-test('text from certificates reaches the log printable', () => {
+test('text from certificates is printable in the log', () => {
   const evil = 'a\u001b[31m\r\nb\u0000\u202e'
   const leaf = leafOf({
     subject: dn([[CN, evil]]),
@@ -333,7 +333,7 @@ test('text from certificates reaches the log printable', () => {
   assert.ok(verdict.detail.length < 500)
 })
 
-test('an empty subject is no obstacle, and in a refusal the serial number stands for it', () => {
+test('an empty subject is accepted, and a refusal shows the serial number instead', () => {
   assert.equal(word(verdictOn(leafOf({ subject: seq() }), rootOf())), 'authenticated at 1')
   const nameless = {
     subject: seq(),
@@ -342,5 +342,5 @@ test('an empty subject is no obstacle, and in a refusal the serial number stands
   }
   const verdict = verdictOn(leafOf(nameless), rootOf())
   assert.equal(verdict.kind, 'refused')
-  assert.match(verdict.detail, /: serial 4d bears x\.example, not /)
+  assert.match(verdict.detail, /: serial 4d is valid for x\.example, not /)
 })

@@ -1,4 +1,4 @@
-/** Which names an authority may vouch for, and which certificates its constraints bind. */
+/** Which names a CA may certify, and which certificates its constraints apply to. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
@@ -55,13 +55,13 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       'untrusted-path',
     ],
     [
-      'DNS permitted where only letters agree',
+      'DNS permitted for a suffix that is not at a label',
       named(),
       constrained(permitted(dns('xample.org'))),
       'untrusted-path',
     ],
     [
-      'DNS permitted below a dot',
+      'DNS permitted with a leading dot',
       named(),
       constrained(permitted(dns('.example.org'))),
       'authenticated at 1',
@@ -81,13 +81,13 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       'untrusted-path',
     ],
     [
-      'a wildcard that may stand for an excluded name',
+      'a wildcard that matches an excluded name',
       leafOf({ extensions: [extensions.names(dns('*.example.org'))] }),
       constrained(excluded(dns('secret.example.org'))),
       'untrusted-path',
     ],
     [
-      'IP permitted, as private authorities have it',
+      'IP permitted, as in private CAs',
       named(ip(10, 0, 0, 1)),
       constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
       'authenticated at 1',
@@ -126,19 +126,19 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       'authenticated at 1',
     ],
     [
-      'IPv4 permitted, IPv6 borne',
+      'IPv4 permitted, IPv6 present',
       named(ip(...Array<number>(15).fill(0), 1)),
       constrained(permitted(ip(0, 0, 0, 0, 0, 0, 0, 0))),
       'untrusted-path',
     ],
     [
-      'IPv4 permitted, the same borne as an IPv6 address',
+      'IPv4 permitted, the same as an IPv6 address present',
       named(ip(...Array<number>(10).fill(0), 255, 255, 10, 0, 0, 1)),
       constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
       'untrusted-path',
     ],
     [
-      'IP permitted, a whole subnet borne',
+      'IP permitted, a whole subnet present',
       named(ip(10, 0, 0, 0, 255, 0, 0, 0)),
       constrained(permitted(ip(10, 0, 0, 0, 255, 0, 0, 0))),
       'untrusted-path',
@@ -212,7 +212,7 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       'untrusted-path',
     ],
     [
-      'otherName constrained and borne',
+      'otherName constrained and present',
       named(otherName()),
       constrained(excluded(otherName())),
       'untrusted-path',
@@ -229,6 +229,30 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       constrained(range(implicit(0, Buffer.from([1])))),
       'untrusted-path',
     ],
+    [
+      'an explicit minimum of zero',
+      named(),
+      constrained(range(implicit(0, Buffer.from([0])))),
+      'authenticated at 1',
+    ],
+    [
+      'IP excluded without a mask',
+      named(),
+      constrained(excluded(ip(10, 0, 0, 1))),
+      'untrusted-path',
+    ],
+    [
+      'IP excluded elsewhere, and the value present is not an address',
+      named(ip(10, 0, 0)),
+      constrained(excluded(ip(11, 0, 0, 0, 255, 0, 0, 0))),
+      'untrusted-path',
+    ],
+    [
+      'IP excluded elsewhere',
+      named(ip(10, 0, 0, 1)),
+      constrained(excluded(ip(11, 0, 0, 0, 255, 0, 0, 0))),
+      'authenticated at 1',
+    ],
     ['a maximum', named(), constrained(range(implicit(1, Buffer.from([5])))), 'untrusted-path'],
     [
       'the two sides in the wrong order',
@@ -236,9 +260,9 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       constrained(excluded(dns('example.net')), permitted(dns('example.net'))),
       'untrusted-path',
     ],
-    ['nothing in it', named(), constrained(), 'authenticated at 1'],
+    ['empty', named(), constrained(), 'authenticated at 1'],
     [
-      'a wildcard that may stand for the top of an excluded subtree written with a dot',
+      'a wildcard that matches the top of an excluded subtree with a leading dot',
       leafOf({ extensions: [extensions.names(dns('*.example.org'))] }),
       constrained(excluded(dns('.secret.example.org'))),
       'untrusted-path',
@@ -314,19 +338,76 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       'authenticated at 1',
     ],
     [
-      'URI excluded and borne',
+      'URI excluded and present',
       named(uri('https://a.example.net/')),
       constrained(excluded(uri('.example.net'))),
       'untrusted-path',
     ],
     [
-      'URI permitted and borne',
+      'URI permitted and present',
       named(uri('https://a.example.net/')),
+      constrained(permitted(uri('.example.net'))),
+      'authenticated at 1',
+    ],
+    [
+      'URI permitted elsewhere',
+      named(uri('https://a.example.org/')),
       constrained(permitted(uri('.example.net'))),
       'untrusted-path',
     ],
     [
-      'URI and otherName borne, and others constrained',
+      'URI permitted below a host, and the host itself present',
+      named(uri('https://example.net/')),
+      constrained(permitted(uri('.example.net'))),
+      'untrusted-path',
+    ],
+    [
+      'URI permitted by host, in capitals, with a port and a path',
+      named(uri('HTTPS://A.example.NET:443/x:y')),
+      constrained(permitted(uri('a.EXAMPLE.net'))),
+      'authenticated at 1',
+    ],
+    [
+      'URI permitted by host, and one below it present',
+      named(uri('https://a.b.example.net/')),
+      constrained(permitted(uri('b.example.net'))),
+      'untrusted-path',
+    ],
+    [
+      'URI excluded elsewhere',
+      named(uri('https://a.example.net/')),
+      constrained(excluded(uri('.example.org'))),
+      'authenticated at 1',
+    ],
+    ...(
+      [
+        ['without a host', 'urn:uuid:1'],
+        ['of an IP address', 'https://192.0.2.1/'],
+        ['with user information', 'https://user@a.example.org/'],
+        ['with the excluded host in its path', 'https://a.example.net/.example.org'],
+        ['with a query directly after its host', 'https://a.example.net?.example.org'],
+        ['that is empty', ''],
+      ] as const
+    ).map(
+      ([which, text]) =>
+        [
+          `URI ${which}, under a permitted and an excluded host`,
+          named(uri(text)),
+          constrained(permitted(uri('.example.org')), excluded(uri('other.example.org'))),
+          'untrusted-path',
+        ] as const,
+    ),
+    ...(['https://192.0.2.1/', 'https://user@a.example.org/', 'urn:uuid:1'] as const).map(
+      (text) =>
+        [
+          `${text} under an excluded host`,
+          named(uri(text)),
+          constrained(excluded(uri('example.net'))),
+          'untrusted-path',
+        ] as const,
+    ),
+    [
+      'URI and otherName present, and others constrained',
       named(uri('https://a.example.net/'), otherName()),
       constrained(permitted(dns('example.org')), excluded(email('example.net'))),
       'authenticated at 1',
@@ -344,22 +425,22 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
     const under = (base: string, ...titles: readonly string[]): string =>
       word(verdictOn(titled(...titles), constrained(permitted(dns(base)))))
 
-    test('counts as one', () => {
+    test('counts as a DNS name', () => {
       assert.equal(under('example.net', MX), 'untrusted-path')
       assert.equal(under('example.org', MX), 'authenticated at 1')
     })
     test('counts in any letter case', () => {
       assert.equal(under('example.org', 'MX.Example.ORG'), 'authenticated at 1')
     })
-    test('counts beside another that is the one wanted', () => {
+    test('counts next to another that matches', () => {
       assert.equal(under('example.org', MX, 'other.example.net'), 'untrusted-path')
     })
-    test('is a title where it is no host name', () => {
+    test('is just a title if it is not a host name', () => {
       assert.equal(under('example.org', 'Mail Server', MX), 'authenticated at 1')
     })
   })
 
-  test('the CN of an authority is its title', () => {
+  test('the CN of a CA is just a title', () => {
     const root = constrained(permitted(dns('example.org')))
     for (const title of ['R3', 'ca.example.net']) {
       const subject = dn([[CN, title]])
@@ -368,11 +449,11 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
     }
   })
 
-  describe('whom they bind (RFC 5280 §6.1.3 (b), (c))', () => {
+  describe('which certificates they apply to (RFC 5280 §6.1.3 (b), (c))', () => {
     const good = [O, 'Good'] as const
     const goodOnly = extensions.nameConstraints(permitted(directory(dn([good]))))
 
-    test('what is below, not the authority that has them', () => {
+    test('those below, not the CA with the constraints', () => {
       const middle = middleOf({ extensions: [extensions.ca(), goodOnly] })
       const end = (organization: string): Built =>
         leafOf({
@@ -387,7 +468,7 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       assert.equal(word(verdictOn(end('Evil'), rootOf(), middle)), 'untrusted-path')
     })
 
-    test('other authorities, not one that is self-issued', () => {
+    test('other CAs, except self-issued ones', () => {
       const root = rootOf({ extensions: [extensions.ca(), goodOnly] })
       const under = (subject: Der): string => {
         const leaf = leafOf({ subject: dn([good]), issuer: subject, signedBy: middleKeys })
@@ -397,7 +478,7 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       assert.equal(under(ROOT), 'authenticated at 2')
     })
 
-    test('a leaf, also one that is self-issued', () => {
+    test('a leaf, even a self-issued one', () => {
       const root = constrained(permitted(dns('example.org')))
       const self = (...names: readonly string[]): Built =>
         leafOf({ subject: ROOT, extensions: [extensions.names(...names.map(dns))] })

@@ -1,8 +1,8 @@
 /**
- * Octets that two parsers may read as two things. OpenSSL looks for the host's name and
- * checks signatures, another library reads the names that constraints bind: an
- * authority that may not speak for the host must find no encoding that fools the one
- * and passes the other.
+ * Bytes that two parsers could read differently. OpenSSL matches the host's name and
+ * checks signatures, other code parses the names that constraints apply to: a CA that may
+ * not certify the host must not find an encoding that satisfies the one and passes the
+ * other.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -46,7 +46,7 @@ const leafOf = (parts: Partial<CertificateParts> = {}): Built =>
   })
 
 const anyone = rootOf()
-/** These two may not speak for the host. */
+/** These two CAs may not certify the host. */
 const onlyOther = rootOf(extensions.nameConstraints(permitted(dns('evil.example'))))
 const allButHost = rootOf(extensions.nameConstraints(excluded(dns('example.org'))))
 
@@ -59,7 +59,7 @@ function isNeverSlippedPast(leaf: Built): void {
 }
 
 const names = (...all: readonly Der[]): readonly Der[] => [extensions.names(...all)]
-/** A subjectAltName whose octets are these. */
+/** A subjectAltName with these bytes. */
 const raw = (...octets: readonly (Der | number)[]): readonly Der[] => [
   extension(
     '2.5.29.17',
@@ -73,27 +73,27 @@ const wide = (octets: number): Der =>
   Buffer.concat(Array.from(MX, (letter) => Buffer.from(letter.padStart(octets, '\0'), 'latin1')))
 const OTHER = dns('a.evil.example')
 
-describe('the name of a host that the authority may not speak for', () => {
+describe('the name of a host that the CA may not certify', () => {
   const good = 'authenticated at 1'
   const cases: readonly (readonly [string, Partial<CertificateParts>, string])[] = [
-    ['as it should be', { extensions: names(dns(MX)) }, good],
-    ['behind a permitted one', { extensions: names(OTHER, dns(MX)) }, good],
+    ['well-formed', { extensions: names(dns(MX)) }, good],
+    ['after a permitted one', { extensions: names(OTHER, dns(MX)) }, good],
     ['in capitals', { extensions: names(dns(MX.toUpperCase())) }, good],
     ['as a wildcard', { extensions: names(dns('*.example.org')) }, good],
     [
-      'in pieces of IA5String',
+      'as a constructed IA5String',
       {
         extensions: names(OTHER, element(0xa2, element(0x16, 'mx.example'), element(0x16, '.org'))),
       },
       'untrusted-path',
     ],
     [
-      'in pieces of OCTET STRING',
+      'as a constructed OCTET STRING',
       { extensions: names(OTHER, element(0xa2, element(0x04, MX))) },
       'untrusted-path',
     ],
     [
-      'in pieces of indefinite length',
+      'constructed with indefinite length',
       { extensions: raw(0x30, 0x80, 0xa2, 0x80, element(0x16, MX), 0, 0, 0, 0) },
       'untrusted-path',
     ],
@@ -108,29 +108,33 @@ describe('the name of a host that the authority may not speak for', () => {
       'untrusted-path',
     ],
     [
-      'behind the end of a list of indefinite length',
+      'after the end of a list of indefinite length',
       { extensions: raw(0x30, 0x80, OTHER, 0, 0, dns(MX)) },
       'untrusted-path',
     ],
-    ['behind the end of the list', { extensions: raw(seq(OTHER), seq(dns(MX))) }, 'untrusted-path'],
-    ['in front of a NUL', { extensions: names(dns(`${MX}\0.evil.example`)) }, 'name-mismatch'],
-    ['behind a NUL', { extensions: names(dns(`\0${MX}`)) }, 'name-mismatch'],
+    ['after the end of the list', { extensions: raw(seq(OTHER), seq(dns(MX))) }, 'untrusted-path'],
+    ['before a NUL', { extensions: names(dns(`${MX}\0.evil.example`)) }, 'name-mismatch'],
+    ['after a NUL', { extensions: names(dns(`\0${MX}`)) }, 'name-mismatch'],
     ['with an octet that is not ASCII', { extensions: names(dns(`\xff${MX}`)) }, 'name-mismatch'],
     ['with a trailing dot', { extensions: names(dns(`${MX}.`)) }, 'name-mismatch'],
     ['with white space', { extensions: names(dns(` ${MX}`)) }, 'name-mismatch'],
     [
-      'as CN beside names that OpenSSL cannot read',
+      'as CN next to names that OpenSSL cannot parse',
       { subject: commonName(0x0c, MX), extensions: names(OTHER, element(0x89, 'x')) },
       'untrusted-path',
     ],
     [
-      'as CN beside an empty name',
+      'as CN next to an empty name',
       { subject: commonName(0x0c, MX), extensions: names(dns('')) },
       'name-mismatch',
     ],
-    ['as CN beside an empty list', { subject: commonName(0x0c, MX), extensions: raw(seq()) }, good],
     [
-      'as CN beside an email address',
+      'as CN next to an empty list',
+      { subject: commonName(0x0c, MX), extensions: raw(seq()) },
+      good,
+    ],
+    [
+      'as CN next to an email address',
       { subject: commonName(0x0c, MX), extensions: names(email('a@evil.example')) },
       good,
     ],
@@ -164,7 +168,7 @@ describe('the name of a host that the authority may not speak for', () => {
       good,
     ],
     [
-      'as CN in pieces of UTF8String',
+      'as CN in a constructed UTF8String',
       { subject: commonName(0x2c, element(0x0c, MX)), extensions: [HARMLESS] },
       'untrusted-path',
     ],
@@ -192,7 +196,7 @@ describe('the name of a host that the authority may not speak for', () => {
     })
   }
 
-  test('under every tag that an alternative name can have', () => {
+  test('with every tag of an alternative name', () => {
     for (let tag = 0; tag < 256; tag++) {
       const leaf = leafOf({ extensions: names(OTHER, element(tag, MX)) })
       const found = verdictOn(leaf, anyone).kind
@@ -201,7 +205,7 @@ describe('the name of a host that the authority may not speak for', () => {
     }
   })
 
-  test('under every tag that a CN can have', () => {
+  test('with every tag of a CN', () => {
     for (let tag = 0; tag < 256; tag++) {
       for (const value of [MX, wide(2), wide(4), `\0${MX}`]) {
         isNeverSlippedPast(leafOf({ subject: commonName(tag, value), extensions: [HARMLESS] }))
@@ -209,7 +213,7 @@ describe('the name of a host that the authority may not speak for', () => {
     }
   })
 
-  test('a name that is permitted is not lost for one that is not', () => {
+  test('a permitted name counts despite another that is not', () => {
     const root = rootOf(extensions.nameConstraints(excluded(dns(MX))))
     const leaf = leafOf({ subject: commonName(0x12, MX), extensions: [HARMLESS] })
     const both = leafOf({
@@ -225,7 +229,7 @@ describe('the name of a host that the authority may not speak for', () => {
   })
 })
 
-test('whatever stands in names and extensions: a verdict, and never past the constraints', () => {
+test('arbitrary names and extensions: always a verdict, never one that bypasses the constraints', () => {
   const anything = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array))
   const tag = fc.nat({ max: 255 })
   const text = fc.constantFrom(MX, 'a.evil.example', '*.example.org', 'example.org', '')

@@ -1,6 +1,6 @@
 /**
- * What holds of every chain and every record: nothing that an attacker can change
- * turns a refusal into an authentication, order means nothing, and any bytes give a
+ * Properties of every chain and record: nothing that an attacker can change turns a
+ * refusal into an authentication, order does not matter, and any bytes result in a
  * verdict.
  */
 import assert from 'node:assert/strict'
@@ -21,7 +21,7 @@ type Case = {
   readonly chain: PeerChain
   readonly records: readonly { readonly rdata: Buffer }[]
   readonly verdict: Verdict
-  /** The anchor's key leads here; only what its certificate says of itself stands in the way. */
+  /** The path leads to the anchor's key; only the fields of its certificate prevent success. */
   readonly hangsOnAnchor: boolean
 }
 
@@ -63,7 +63,7 @@ function casesOf({ name: shape, sent, leaf, intermediate, root }: Shape): readon
   })
 }
 
-/** Undefined where no record is usable, which is no authentication. */
+/** Undefined if no record is usable, which means no authentication. */
 function judge(chain: PeerChain, records: readonly { readonly rdata: Buffer }[]): Verdict {
   const { usable, unusable } = filterTlsa(records)
   const [first, ...rest] = usable
@@ -72,7 +72,10 @@ function judge(chain: PeerChain, records: readonly { readonly rdata: Buffer }[])
   return verify({ ...base, records: [first, ...rest], unusable }, chain, NOON.getTime())
 }
 
-/** 2 0 0: nobody signs the record but the zone (RFC 5280 §6.1 does not look at an anchor's own signature). */
+/**
+ * 2 0 0: only the zone signs the record (an anchor's own signature is not checked, RFC 5280
+ * §6.1).
+ */
 function isWholeAnchor(rdata: Buffer | undefined): boolean {
   return rdata?.subarray(0, 3).equals(Buffer.from([2, 0, 0])) ?? false
 }
@@ -116,9 +119,9 @@ describe('nothing turns a refusal into an authentication', () => {
           rdata: index === at ? flip(rdata, bit) : rdata,
         }))
         const verdict = judge(chain, changed)
-        // A bit of the usage, selector or matching type makes another record, which may be a true one.
+        // A flipped bit of usage, selector or matching type makes another record, which may match.
         const isParameter = Math.floor(bit / 8) % (records[at]?.rdata.length ?? 1) < 3
-        // A whole certificate in DNS is believed: a bit of its constraints or dates makes another true anchor.
+        // A Full(0) certificate in DNS is trusted: with a bit of its constraints or dates flipped it is another valid anchor.
         const isAnchor = hangsOnAnchor && isWholeAnchor(records[at]?.rdata)
         assert.ok(verdict.kind !== 'authenticated' || isParameter || isAnchor, title)
       }),
@@ -137,7 +140,7 @@ describe('nothing turns a refusal into an authentication', () => {
   })
 })
 
-test('the order of the rest of the list and of the records changes nothing [DERIVED-chain-a]', () => {
+test('the order of the rest of the list and of the records does not matter [DERIVED-chain-a]', () => {
   fc.assert(
     fc.property(
       which,
@@ -165,7 +168,7 @@ test('the order of the rest of the list and of the records changes nothing [DERI
   )
 })
 
-describe('any bytes give a verdict', () => {
+describe('any bytes result in a verdict', () => {
   const bytes = fc.uint8Array({ maxLength: 400 }).map((array) => Buffer.from(array))
 
   test('as a record', () => {
@@ -194,7 +197,7 @@ describe('any bytes give a verdict', () => {
     )
   })
 
-  test('cut off or grown anywhere', () => {
+  test('truncated or extended anywhere', () => {
     fc.assert(
       fc.property(which, which, bytes, (caseAt, cutAt, more) => {
         const { title, chain, records } = pick(refusedCases, caseAt)
@@ -207,7 +210,7 @@ describe('any bytes give a verdict', () => {
   })
 })
 
-test('a name is never taken for another', () => {
+test('a name is never mistaken for another', () => {
   const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/)
   const domain = fc
     .array(label, { minLength: 1, maxLength: 3 })

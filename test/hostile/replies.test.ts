@@ -1,11 +1,11 @@
 /**
- * What may a damaged reply do? A hundred thousand of them, made from good ones, given to
- * a TLSA lookup through the whole stub.
+ * Damaged DNS replies: a hundred thousand of them, derived from valid ones, for a TLSA
+ * lookup through the whole stub.
  *
- * A second, independent reader of messages (`walk`, below) is the judge: absence only
- * from a message that is whole and has no TLSA record; security only under AD; data
- * only as it stands in the message, and no other than the seed's unless the damage
- * hit the data itself, which nobody but the channel can notice.
+ * A second, independent parser (`walk`, below) decides what is allowed: absence only from
+ * a complete message without TLSA records; security only with AD; data only as it is in
+ * the message, and no other than the original unless the damage hit the data itself,
+ * which only the channel can detect.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -18,7 +18,7 @@ import type { Reply, Rr } from '../support/dns-message.js'
 import { name } from '../support/names.js'
 
 const OWNER = '_25._tcp.mx.example.org'
-/** What the stub sends if every random octet is zero. */
+/** The query that the stub sends if every random octet is zero. */
 const ID = 0
 const question = { name: OWNER, type: TYPE.TLSA }
 const first = rr.tlsa(OWNER, `030101${'ab'.repeat(32)}`)
@@ -57,7 +57,7 @@ const SEEDS: readonly (readonly [string, Reply])[] = (
   [title, { id: ID, question, ...parts }] as const,
 ])
 
-/** Small, repeatable chance (mulberry32). */
+/** A small pseudo-random generator that is repeatable (mulberry32). */
 function chance(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -79,20 +79,20 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
     }
     return copy
   },
-  'header alone': (bytes, below) => {
+  'header only': (bytes, below) => {
     const copy = Buffer.from(bytes)
     copy.writeUInt16BE(below(0x10000) & ~FLAG.AD, 2)
     return copy
   },
-  'cut off': (bytes, below) => bytes.subarray(0, below(bytes.length)),
+  truncated: (bytes, below) => bytes.subarray(0, below(bytes.length)),
   grown: (bytes, below) =>
     Buffer.concat([bytes, Buffer.from(Array.from({ length: 1 + below(40) }, () => below(256)))]),
-  'counts that lie': (bytes, below) => {
+  'wrong counts': (bytes, below) => {
     const copy = Buffer.from(bytes)
     copy.writeUInt16BE(below(3) === 0 ? below(0x10000) : below(6), 6 + 2 * below(3))
     return copy
   },
-  'pointer games': (bytes, below) => {
+  'wrong pointers': (bytes, below) => {
     const copy = Buffer.from(bytes)
     for (let left = 1 + below(3); left > 0; left--) {
       copy.writeUInt16BE(
@@ -102,25 +102,25 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
     }
     return copy
   },
-  'octets taken out': (bytes, below) => {
+  'octets removed': (bytes, below) => {
     const at = 12 + below(bytes.length - 12)
     return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + below(20))])
   },
-  'octets doubled': (bytes, below) => {
+  'octets duplicated': (bytes, below) => {
     const at = 12 + below(bytes.length - 12)
     return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at - below(12))])
   },
-  'random behind the question': (bytes, below) => {
+  'random after the question': (bytes, below) => {
     const end = 12 + wireName(OWNER).length + 4
     const random = Array.from({ length: below(120) }, () => below(256))
     return Buffer.concat([bytes.subarray(0, end), Buffer.from(random)])
   },
-  'random altogether': (_, below) =>
+  'entirely random': (_, below) =>
     Buffer.from(Array.from({ length: below(200) }, () => below(256))),
 }
 
 /** Mutations that leave every octet of RDATA and the AD bit as they were. */
-const KEEPS_DATA = new Set(['header alone', 'cut off', 'grown', 'counts that lie'])
+const KEEPS_DATA = new Set(['header only', 'truncated', 'grown', 'wrong counts'])
 
 type Walked = {
   readonly ad: boolean
@@ -128,7 +128,7 @@ type Walked = {
   readonly answers: readonly { type: number; rdata: Buffer }[]
 }
 
-/** Another reading of a message, written for this test: whole to the last octet, or nothing. */
+/** An independent parser for this test: it accepts a message completely or not at all. */
 function walk(bytes: Buffer): Walked | undefined {
   let at = 12
   const skipName = (): boolean => {
@@ -178,7 +178,7 @@ test(
   { timeout: 120_000 },
   async (context) => {
     let reply_: Buffer = Buffer.alloc(0)
-    // As the real transports have it: what is no reply to the question is waited away.
+    // As in the real transports: anything that is not a reply to the question is ignored.
     const transport: Transport = (_, isReply) =>
       Promise.resolve<Exchange>(
         isReply(reply_) ? { kind: 'reply', bytes: reply_ } : { kind: 'timeout', strays: 1 },
@@ -232,7 +232,7 @@ test(
       `${total} replies, chance ${seed}: ${sorted.map(([word, n]) => `${n} ${word}`).join(', ')}`,
     )
     assert.ok(total >= 100_000)
-    // The damage must not be so great that nothing is ever read.
+    // The damage must not be so great that no reply is ever accepted.
     for (const word of ['found secure', 'absent secure', 'failed malformed'])
       assert.ok(counts.has(word), word)
   },

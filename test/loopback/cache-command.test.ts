@@ -1,5 +1,6 @@
-/** `haraka-dane cache` on what a real delivery left in a real Redis. */
+/** `haraka-dane cache` on the entries that a real delivery left in a real Redis. */
 import assert from 'node:assert/strict'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { startChild, until } from '../../lab/child.js'
@@ -32,11 +33,26 @@ after(async () => {
   await sharing.laboratory.stop()
 })
 
+/** The relay's config folder with another resolver. */
+async function configWith(server: string): Promise<string> {
+  const folder = path.join(relay.folder, 'config')
+  const other = path.join(relay.folder, 'other')
+  await mkdir(other, { recursive: true })
+  const text = await readFile(path.join(folder, 'dane.ini'), 'utf8')
+  await writeFile(path.join(other, 'dane.ini'), text.replace(/^server\[\] = .*$/m, server))
+  return other
+}
+
 async function run(...args: readonly string[]): Promise<{ code: number | null; text: string }> {
   const folder = path.join(relay.folder, 'config')
   const child = startChild(COMMAND, ['cache', ...args, '--config', folder])
   const code = await child.exited
   return { code, text: child.output().trim() }
+}
+
+const keysOf = async (label: string): Promise<readonly string[]> => {
+  const keys = (await redis.cli('keys', '*')).trim().split('\n')
+  return keys.filter((key) => key.endsWith(domainOf(label)) || key.endsWith(hostOf(label)))
 }
 
 const owner = (): string => `_${sharing.laboratory.smtpPort}._tcp.${hostOf('good')}`
@@ -56,27 +72,28 @@ test('show: status, seconds left and records of all that a delivery uses', async
   for (const [index, pattern] of patterns.entries()) assert.match(lines[index] ?? '', pattern)
 })
 
-test('show: what nobody asked for is not there', async () => {
+test('show: nothing for a domain that was never looked up', async () => {
   const { code, text } = await run('show', domainOf('nobody'))
   assert.equal(code, 1)
-  assert.match(text, /^nothing of nobody\.signed\.example is held in redis:\/\/127/)
+  assert.match(text, /^redis:\/\/127\S+ has no entries for nobody\.signed\.example$/)
 })
 
-test('show: what is not believed is told from what is not there', async () => {
-  await redis.cli('set', `dane:1:MX:${domainOf('forged')}`, '- garbage')
+test('show: rejected entries are distinguished from missing ones', async () => {
+  await redis.cli('set', `dane:2:MX:${domainOf('forged')}`, '- garbage')
   const { code, text } = await run('show', domainOf('forged'))
   assert.equal(code, 0)
-  assert.match(text, /^MX forged\.signed\.example is there and not believed/)
+  assert.match(text, /^MX forged\.signed\.example is present but ignored/)
 })
 
-test('purge: the domain is asked for anew, by relays that remember too', async () => {
+test('purge: the domain is looked up again, also by relays that have it in memory', async () => {
   assert.equal(await sharing.deliver(relay, `b@${domainOf('other')}`), 'delivered')
-  const asked = questions().length
   const { code, text } = await run('purge', domainOf('good'))
   assert.equal(code, 0, text)
   assert.match(text, /^4 answers purged from redis:/)
-  assert.equal((await run('show', domainOf('good'))).code, 1)
-  assert.equal((await run('show', domainOf('other'))).code, 0)
+  // By the command and by deliveries; the command queries these itself too.
+  const asked = questions().length
+  assert.deepEqual(await keysOf('good'), [])
+  assert.equal((await keysOf('other')).length, 4)
   let turn = 0
   await until('DNS to be asked again', async () => {
     turn++
@@ -85,21 +102,75 @@ test('purge: the domain is asked for anew, by relays that remember too', async (
   })
 })
 
-test('purge --all', async () => {
-  const { code, text } = await run('purge', '--all')
-  assert.equal(code, 0)
-  // Two domains, and what is not believed.
-  assert.match(text, /^9 answers purged/)
-  assert.equal((await redis.cli('keys', '*')).trim(), 'dane:1:epoch')
+for (const lost of ['MX', 'A', 'AAAA'] as const) {
+  test(`show and purge find every entry that a delivery could use, even if the ${lost} entry is missing`, async () => {
+    await run('purge', '--all')
+    // If the relay queries again, it has flushed its memory too.
+    let turn = 0
+    await until('the entries', async () => {
+      turn++
+      assert.equal(await sharing.deliver(relay, `${lost}${turn}@${domainOf('good')}`), 'delivered')
+      return (await keysOf('good')).length === 4
+    })
+    await redis.cli('del', `dane:2:${lost}:${lost === 'MX' ? domainOf('good') : hostOf('good')}`)
+    const shown = await run('show', domainOf('good'))
+    assert.equal(shown.code, 0)
+    assert.match(shown.text, new RegExp(`^TLSA ${owner()} `, 'm'))
+    const { code, text } = await run('purge', domainOf('good'))
+    assert.equal(code, 0, text)
+    assert.match(text, /^3 answers purged/)
+    assert.deepEqual(await keysOf('good'), [])
+  })
+}
+
+test('purge: if DNS does not answer, it warns that entries may remain', async () => {
+  const folder = await configWith('server[] = 127.0.0.1:1')
+  const child = startChild(COMMAND, ['cache', 'purge', domainOf('good'), '--config', folder])
+  assert.equal(await child.exited, 3)
+  assert.match(
+    child.output(),
+    /DNS does not answer \(MX good\.signed\.example: .*--all removes them/,
+  )
 })
 
-test('what cannot be meant ends with 2 and says why', async () => {
+test('purge --all with more keys than fit into memory at once, written by another program', async () => {
+  const script = `for i = 1, 300000 do redis.call('set', 'dane:2:MX:' .. i .. string.rep('x', 100), '') end`
+  await redis.cli('eval', script, '0')
+  const folder = path.join(relay.folder, 'config')
+  const child = startChild(COMMAND, ['cache', 'purge', '--all', '--config', folder], {
+    env: { NODE_OPTIONS: '--max-old-space-size=48' },
+  })
+  assert.equal(await child.exited, 0, child.output())
+  assert.match(child.output(), /^300\d\d\d answers purged/)
+})
+
+test('purge --all', async () => {
+  let turn = 0
+  await until('the entries', async () => {
+    turn++
+    for (const label of ['good', 'other']) {
+      assert.equal(await sharing.deliver(relay, `all${turn}@${domainOf(label)}`), 'delivered')
+    }
+    return (await keysOf('good')).length === 4 && (await keysOf('other')).length === 4
+  })
+  await redis.cli('set', `dane:2:MX:${domainOf('forged')}`, '- garbage')
+  const { code, text } = await run('purge', '--all')
+  assert.equal(code, 0)
+  // Two domains, and a rejected entry.
+  assert.match(text, /^9 answers purged/)
+  assert.deepEqual((await redis.cli('keys', '*')).trim().split('\n').sort(), [
+    'dane:2:epoch',
+    'dane:2:purge',
+  ])
+})
+
+test('bad usage ends with 2 and says why', async () => {
   for (const [args, complaint] of [
-    [['show'], /a domain is needed/],
-    [['show', '--all'], /--all goes with purge/],
-    [['purge'], /a domain is needed/],
-    [['purge', '--all', 'example.org'], /--all goes with purge, and with no domain/],
-    [['shwo', 'example.org'], /cache show, or cache purge/],
+    [['show'], /no domain given/],
+    [['show', '--all'], /--all applies to purge only/],
+    [['purge'], /no domain given/],
+    [['purge', '--all', 'example.org'], /--all applies to purge only, without a domain/],
+    [['shwo', 'example.org'], /expected cache show or cache purge/],
     [['show', 'ex ample'], /not a domain name/],
   ] as const) {
     const { code, text } = await run(...args)
@@ -108,9 +179,19 @@ test('what cannot be meant ends with 2 and says why', async () => {
   }
 })
 
-test('a Redis that is gone: 3, and its name', async () => {
+test('Redis is down: 3, and its name', async () => {
   await redis.child.stop()
-  const { code, text } = await run('show', domainOf('good'))
-  assert.equal(code, 3)
-  assert.equal(text, `redis://127.0.0.1:${redis.port}/0: no connection`)
+  for (const args of [
+    ['show', domainOf('good')],
+    ['purge', domainOf('good')],
+    ['purge', '--all'],
+  ]) {
+    const { code, text } = await run(...args)
+    assert.equal(code, 3)
+    assert.equal(
+      text,
+      `cache ${args[0]} at redis://127.0.0.1:${redis.port}/0 failed: no connection: connect ECONNREFUSED 127.0.0.1:${redis.port}\n` +
+        'what to do: check that Redis runs, and host, port or path in [redis] of dane.ini',
+    )
+  }
 })

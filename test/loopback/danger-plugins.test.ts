@@ -1,12 +1,13 @@
 /**
  * What other plugins could do to mail that DANE protects: throw, hang, answer twice,
- * reject, answer in our place, overrule our answers.
+ * reject, answer instead of this one, overrule its answers.
  *
- * Where Haraka by itself would then send in clear text or to a host that nobody
- * verified, that is shown first.
+ * Where Haraka without the plugin would then send in clear text or to an unverified
+ * host, that is shown first.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { until } from '../../lab/child.js'
 import type { HarakaOptions } from '../../lab/haraka.js'
 import { startRedis } from '../../lab/redis.js'
 import { deliver, startRelays } from '../support/relays.js'
@@ -27,6 +28,46 @@ exports.act = ${body}`,
   },
 })
 
+describe('another plugin answers send_email at a retry, before our hook', () => {
+  let relays: Relays
+  before(async () => {
+    relays = await startRelays({ first: { host: { misbehavior: 'greeting-554' } }, good: {} })
+  })
+  after(() => relays.laboratory.stop())
+
+  for (const [circumstance, body] of [
+    ['and at the first attempt', '(next) => next(OK)'],
+    [
+      'only at the retry',
+      '(next, hmail) => (hmail.seen ? next(OK) : ((hmail.seen = true), next()))',
+    ],
+  ] as const) {
+    test(`${circumstance}: the retry is delivered, and the queue goes on`, async () => {
+      const host = relays.hostOf('first')
+      host.misbehave('greeting-554')
+      const options = hooking('send_email', -200, body)
+      const outbound =
+        'local_mx_ok=true\ntemp_fail_intervals=5s*5\nconnect_timeout=5\nconcurrency_max=1'
+      const files = { ...options.files, 'outbound.ini': outbound }
+      await relays.withRelay({ ...options, files }, async (relay) => {
+        const who = `retry-${circumstance}`.replace(/\W/g, '')
+        const id = await relay.submit(`${who}@${relays.domainOf('first')}`)
+        assert.equal((await relay.outcomeOf(id)).kind, 'deferred')
+        host.misbehave(undefined)
+        await until('the retry', () =>
+          relays
+            .sessionsFor('first', `${who}@${relays.domainOf('first')}`)
+            .some(({ delivered }) => delivered.length > 0),
+        )
+        assert.equal(
+          await deliver(relay, `${who}@${relays.domainOf('good')}`),
+          'delivered over TLS',
+        )
+      })
+    })
+  }
+})
+
 describe('other plugins', { concurrency: 4 }, () => {
   let relays: Relays
   before(async () => {
@@ -38,7 +79,7 @@ describe('other plugins', { concurrency: 4 }, () => {
   const copiesAt = (label: string, recipient: string): number =>
     relays.sessionsFor(label, recipient).flatMap(({ delivered }) => delivered).length
 
-  /** Before and after our own hook (priority -100 at send_email, 100 at get_mx). */
+  /** Before and after this plugin's hook (priority -100 at send_email, 100 at get_mx). */
   const misbehaviors: readonly (readonly [string, string])[] = [
     ['throws', "() => { throw new Error('sabotage') }"],
     ['never answers', '() => undefined'],
@@ -47,14 +88,14 @@ describe('other plugins', { concurrency: 4 }, () => {
     ['answers OK', '(next) => next(OK)'],
     ['answers DENY', "(next) => next(DENY, 'no')"],
     ['answers DENYSOFT', "(next) => next(DENYSOFT, 'later')"],
-    ['answers what nobody knows', '(next) => next(4711)'],
+    ['answers with an unknown code', '(next) => next(4711)'],
   ]
   for (const [circumstance, body] of misbehaviors) {
     for (const [place, priority] of [
       ['before us', -100],
       ['after us', 0],
     ] as const) {
-      test(`send_email, another plugin ${place} ${circumstance}: verified once, or not at all`, async () => {
+      test(`send_email, another plugin ${place} ${circumstance}: delivered once and verified, or not delivered`, async () => {
         const who = `send-${place}-${circumstance}`.replace(/\W/g, '')
         await relays.withRelay(hooking('send_email', priority, body), async (relay) => {
           const [good, bad] = await Promise.all([
@@ -94,7 +135,7 @@ describe('other plugins', { concurrency: 4 }, () => {
       /^deferred: /,
     ],
     ['answers OK with an empty list', '(next) => next(OK, [])', /^deferred: /],
-    ['answers what nobody knows', '(next) => next(4711)', /^(delivered over TLS|deferred: )/],
+    ['answers with an unknown code', '(next) => next(4711)', /^(delivered over TLS|deferred: )/],
   ]
   for (const [circumstance, body, wanted] of routers) {
     test(`get_mx, another plugin ${circumstance}`, async () => {
@@ -103,7 +144,7 @@ describe('other plugins', { concurrency: 4 }, () => {
         const outcome = await deliver(relay, to('good', who))
         assert.match(outcome, wanted)
         assert.ok(relay.child.isRunning())
-        // Time for what would come twice.
+        // Time for a second delivery to show.
         await new Promise((resolve) => setTimeout(resolve, 300))
         assert.equal(copiesAt('good', to('good', who)), outcome.startsWith('delivered') ? 1 : 0)
         assert.ok(
@@ -115,7 +156,7 @@ describe('other plugins', { concurrency: 4 }, () => {
     })
   }
 
-  test('another plugin rejects its promise: Haraka ends, as it does by itself, and the message is there at the next start', async () => {
+  test('another plugin rejects its promise: Haraka ends, as without this plugin, and the message is kept for the next start', async () => {
     const other = hooking(
       'get_mx',
       0,

@@ -1,7 +1,7 @@
 /**
- * What a handshake made with our options offers and takes, on real TLS servers:
- * TLSA alone may judge, so nothing that PKIX, a session or a shared key has to say
- * may stand in for the certificates.
+ * What a handshake with our options offers and accepts, on real TLS servers:
+ * TLSA alone decides, so neither PKIX, a resumed session nor a shared key
+ * may replace the certificates.
  */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
@@ -34,7 +34,7 @@ before(async () => {
   ;({ root, intermediate, leaf, stranger } = await family())
 })
 
-/** The verdict of a handshake as gate and command line make it. */
+/** The verdict on a handshake, as in the gate and the command line. */
 function verdictOf(
   server: TlsOptions,
   records: readonly string[],
@@ -49,7 +49,7 @@ function verdictOf(
 }
 
 describe('what is offered', () => {
-  /** The first flight of a client that was given these options. */
+  /** The first flight of a client with these options. */
   async function clientHello(
     given: ConnectionOptions,
   ): Promise<ReturnType<typeof parseClientHello>> {
@@ -72,28 +72,28 @@ describe('what is offered', () => {
     }
   }
 
-  test('the TLSA base domain as server name, whatever was given [R7672-8.1-a R7671-7-b R7671-10.2-a]', async () => {
+  test('the TLSA base domain as server name, whatever the options say [R7672-8.1-a R7671-7-b R7671-10.2-a]', async () => {
     const { serverName } = await clientHello({ servername: 'other.example' })
     assert.equal(serverName, MX)
   })
 
-  test('a hello of TLS, not of SSL 2 [R7672-8.1-c]', async () => {
+  test('a TLS ClientHello, not SSL 2 [R7672-8.1-c]', async () => {
     assert.equal((await clientHello({})).isTlsRecord, true)
   })
 
-  test('no raw public keys [R7671-5.1-b], no transparency [R7671-4.2-a], no status [R7672-4-b]', async () => {
+  test('no raw public keys [R7671-5.1-b], no SCTs [R7671-4.2-a], no OCSP status [R7672-4-b]', async () => {
     const { extensions } = await clientHello({})
     // client_certificate_type, server_certificate_type; signed_certificate_timestamp; status_request.
     for (const type of [19, 20, 18, 5]) assert.ok(!extensions.includes(type), String(type))
   })
 
-  test('no suite without certificates [R7672-8.2-a]', async () => {
+  test('no cipher suite without certificates [R7672-8.2-a]', async () => {
     const { suites } = await clientHello({})
     assert.ok(suites.length > 10)
     assert.deepEqual(suites.filter(isWithoutCertificate), [])
   })
 
-  test('TLS 1.2 and 1.3 alone, even if older ones are allowed elsewhere [R8996-4/5 R7671-3-a]', async () => {
+  test('only TLS 1.2 and 1.3, even if older versions are allowed elsewhere [R8996-4/5 R7671-3-a]', async () => {
     for (const minVersion of ['TLSv1', 'TLSv1.1', 'TLSv1.2', undefined] as const) {
       const { versions } = await clientHello(minVersion ? { minVersion } : {})
       assert.deepEqual(versions, [0x0304, 0x0303])
@@ -102,7 +102,7 @@ describe('what is offered', () => {
   })
 })
 
-/** Anonymous Diffie-Hellman and pre-shared keys, by the registry's numbers. */
+/** Anonymous Diffie-Hellman and pre-shared keys, by IANA number. */
 function isWithoutCertificate(suite: number): boolean {
   const ranges = [
     [0x0017, 0x001b],
@@ -152,7 +152,7 @@ describe('server names (RFC 6066 §3)', () => {
     })
   }
 
-  test('a server that does not know the name and shows the certificate of the next hop [R7672-8.1-d]', async () => {
+  test('a server that does not know the name and presents the certificate of the next hop [R7672-8.1-d]', async () => {
     const other = await leafOf(root, { subject: 'CN=example.org', names: ['example.org'] })
     const verdict = await verdictOf(identity([other, root]), [tlsaFor(2, 1, 1, root)])
     assert.equal(word(verdict), 'authenticated at 1')
@@ -160,7 +160,7 @@ describe('server names (RFC 6066 §3)', () => {
 })
 
 describe('PKIX neither helps nor hurts', () => {
-  test('a chain that nobody knows, and options that want PKIX [DERIVED-tls-i DERIVED-tls-g]', async () => {
+  test('a chain of an unknown CA, and options that require PKIX [DERIVED-tls-i DERIVED-tls-g]', async () => {
     const given = {
       rejectUnauthorized: true,
       ca: [],
@@ -170,14 +170,14 @@ describe('PKIX neither helps nor hurts', () => {
     assert.equal(word(verdict), 'authenticated at 0')
   })
 
-  test('a chain that PKIX trusts: its names are not looked at [DERIVED-tls-i DERIVED-tls-g]', async () => {
+  test('a chain that PKIX trusts: its names are not checked [DERIVED-tls-i DERIVED-tls-g]', async () => {
     const given = { ca: [root.pem], checkServerIdentity: () => assert.fail('asked for PKIX names') }
     const sent = identity([leaf, intermediate, root])
     const verdict = await verdictOf(sent, [tlsaFor(3, 1, 1, leaf)], given)
     assert.equal(word(verdict), 'authenticated at 0')
   })
 
-  test('a chain that PKIX trusts does not make up for TLSA [DERIVED-tls-i R7672-1.3.2-a]', async () => {
+  test('a chain that PKIX trusts does not replace TLSA [DERIVED-tls-i R7672-1.3.2-a]', async () => {
     const given = { ca: [root.pem], rejectUnauthorized: true }
     const sent = identity([leaf, intermediate, root])
     const trusted = await withTlsServer(sent, (port) =>
@@ -220,7 +220,7 @@ describe('no handshake without certificates passes', () => {
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const fixed = { minVersion: version, maxVersion: version } as const
-    test(`${version}: a session shows none when it is resumed, so it is never offered [DERIVED-tls-f]`, async () => {
+    test(`${version}: a resumed session has no certificates, so resumption is never offered [DERIVED-tls-f]`, async () => {
       await withTlsServer({ ...identity([leaf]), ...fixed }, async (port) => {
         const unsafe = { ...fixed, rejectUnauthorized: false }
         const session = await handshake(port, unsafe, async (socket) => {
@@ -243,7 +243,7 @@ describe('no handshake without certificates passes', () => {
     })
   }
 
-  test('TLS 1.1 alone: no handshake, and no such protocol is accepted after one [R8996-4/5]', async () => {
+  test('TLS 1.1 only: no handshake, and TLS 1.1 is refused even after a handshake [R8996-4/5]', async () => {
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const
     await assert.rejects(
       verdictOf({ ...identity([leaf]), ...old }, [tlsaFor(3, 1, 1, leaf)], {
@@ -259,7 +259,7 @@ describe('no handshake without certificates passes', () => {
   })
 })
 
-describe('a key of every kind that TLS takes', () => {
+describe('every key type of TLS', () => {
   const kinds = {
     RSA: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
     'RSA-PSS': () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),

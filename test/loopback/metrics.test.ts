@@ -1,11 +1,11 @@
-/** Metrics of a real Haraka with workers: every metric shown, summed, and never in mail's way. */
+/** Metrics of a real Haraka with workers: every metric is shown and summed, and mail is never affected. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort, until } from '../../lab/child.js'
-import { destination } from '../../lab/destination.js'
+import { until } from '../../lab/child.js'
+import { freePort } from '../../lab/free-port.js'
+import { startDestinations } from '../../lab/destination.js'
 import type { Haraka, HarakaOptions } from '../../lab/haraka.js'
-import { createAuthority, startLaboratory } from '../../lab/laboratory.js'
 import type { Laboratory } from '../../lab/laboratory.js'
 import { PLACE } from '../../lab/rows.js'
 import { METRICS } from '../../src/metrics/catalog.js'
@@ -17,16 +17,11 @@ const WATCHED = `watched.${PLACE.signed}`
 describe('metrics', () => {
   let laboratory: Laboratory
   before(async () => {
-    const started = await startLaboratory(async (port) => {
-      const authority = await createAuthority()
-      const all = await Promise.all([
-        destination(port, authority, 'good'),
-        destination(port, authority, 'bad', { tlsa: 'wrong' }),
-        destination(port, authority, 'watched', { tlsa: 'wrong' }),
-      ])
-      return all.map(({ row }) => row)
+    laboratory = await startDestinations({
+      good: {},
+      bad: { tlsa: 'wrong' },
+      watched: { tlsa: 'wrong' },
     })
-    laboratory = started.laboratory
   })
   after(() => laboratory.stop())
 
@@ -76,7 +71,7 @@ describe('metrics', () => {
     for (const id of ids) await relay.outcomeOf(id)
   }
 
-  test('one process: every metric of the catalog, with what the mail did', async () => {
+  test('one process: every metric of the catalog, with the values of the mail sent', async () => {
     await withMetrics(async (relay, page) => {
       await send(relay, GOOD, 1)
       await send(relay, GOOD, 1)
@@ -119,7 +114,7 @@ describe('metrics', () => {
     })
   })
 
-  test('workers: any of them shows the sum of all, and one that is killed takes nothing away', async () => {
+  test('workers: each shows the sum of all, and the counts of a killed worker are kept', async () => {
     await withMetrics(
       async (relay, page) => {
         await send(relay, GOOD, 12)
@@ -128,7 +123,7 @@ describe('metrics', () => {
         assert.equal(value(first, VERIFIED), 12, first)
         assert.equal(value(first, HELD), 3)
         assert.equal(value(first, 'dane_processes{state="answered"}'), 4)
-        // Each request is a new connection, and another worker's turn.
+        // Each request is a new connection, so another worker answers.
         for (let i = 0; i < 6; i++) assert.equal(value(await scrape(page), VERIFIED), 12)
 
         const pids = workersOf(relay)
@@ -152,7 +147,7 @@ describe('metrics', () => {
     )
   })
 
-  test('a worker that does not answer holds the page up for two seconds at most', async () => {
+  test('a worker that does not answer delays the page by two seconds at most', async () => {
     await withMetrics(
       async (relay, page) => {
         await send(relay, GOOD, 6)
@@ -160,7 +155,7 @@ describe('metrics', () => {
         const [stopped = 0] = workersOf(relay)
         process.kill(stopped, 'SIGSTOP')
         try {
-          // Connections may be handed to the one that is stopped: others answer.
+          // Connections may be given to the stopped worker: others answer.
           const texts = await Promise.all(
             Array.from({ length: 6 }, () =>
               fetch(page, { signal: AbortSignal.timeout(4_900) })
@@ -182,7 +177,7 @@ describe('metrics', () => {
     )
   })
 
-  test('switched off: no page, and nothing of prom-client in the process', async () => {
+  test('disabled: no page, and prom-client is not loaded', async () => {
     const spy = `exports.hook_init_master = (next) => { setTimeout(() => {
   const loaded = Object.keys(require('node:module')._cache).filter((file) => file.includes('/prom-client/')).length
   process.stdout.write('prom-client files: ' + loaded + '\\n') }, 500); next() }`
@@ -202,7 +197,7 @@ describe('metrics', () => {
     }
   })
 
-  test('metrics that fail are no business of the mail', async () => {
+  test('failing metrics do not affect mail', async () => {
     const sabotage = `const { prototype } = require(process.env.HARAKA + '/node_modules/prom-client/lib/counter.js')
 prototype.incWithoutExemplar = () => { throw new Error('sabotage') }
 prototype.get = () => Promise.reject(new Error('sabotage'))`
@@ -220,17 +215,17 @@ prototype.get = () => Promise.reject(new Error('sabotage'))`
     )
   })
 
-  test('nobody can see them: said at start', async () => {
+  test('without an HTTP server: a warning at start', async () => {
     const relay = await laboratory.startRelay('dane', {}, '[metrics]\nenabled = yes\n')
     await until('the warning', () =>
-      relay.log().some((line) => line.includes('metrics are counted and cannot be seen')),
+      relay.log().some((line) => line.includes('metrics are counted but not served')),
     )
     await sleep(10)
     await relay.stop()
   })
 })
 
-/** Every worker there has been. */
+/** Every worker so far. */
 function workersOf(relay: Haraka): readonly number[] {
   return Array.from(
     relay

@@ -1,6 +1,6 @@
 /**
  * The same chains and records judged by the installed OpenSSL: `openssl s_client` with
- * its DANE options against a TLS server for each chain. Where the two differ, an RFC
+ * its DANE options against a TLS server for each chain. If the two differ, an RFC
  * section says why.
  */
 import assert from 'node:assert/strict'
@@ -19,7 +19,7 @@ type Comparison = {
   readonly records: readonly string[]
 }
 
-/** Why this verdict is not OpenSSL's: a piece of the title, and the reason. */
+/** Known differences from OpenSSL: a part of the title, and the reason. */
 const EXPLAINED: readonly (readonly [RegExp, string])[] = [
   [
     /^cross-signed/,
@@ -114,7 +114,7 @@ describe('OpenSSL agrees', () => {
         '-brief',
       ],
       ...['-attime', String(NOON.getTime() / 1000), '-auth_level', '2'],
-      // The handshake itself is not what is compared.
+      // The handshake itself is not compared.
       ...[
         '-cipher',
         'ALL:@SECLEVEL=0',
@@ -134,7 +134,7 @@ describe('OpenSSL agrees', () => {
     )
   }
 
-  /** The port of a server that shows this chain; each is started once. */
+  /** The port of a server that presents this chain; each is started once. */
   function serve(sent: readonly [Minted, ...Minted[]]): Promise<number> {
     const known = ports.get(sent)
     if (known) return known
@@ -160,7 +160,7 @@ describe('OpenSSL agrees', () => {
     const root = await mint({ subject: 'CN=root', isCa: true })
     const cases: readonly (readonly [string, { names?: readonly string[]; subject?: string }])[] = [
       ['the host', { names: [MX] }],
-      ['letters in other case', { names: ['MX.Example.ORG'] }],
+      ['different case', { names: ['MX.Example.ORG'] }],
       ['another host', { names: ['mx2.example.org'] }],
       ['one of several', { names: ['a.example', MX] }],
       ['wildcard', { names: ['*.example.org'] }],

@@ -1,11 +1,11 @@
-/** The chain as Node hands it out after a real handshake, against the list as sent. */
+/** The chain that Node returns after a real handshake, compared with the list sent. */
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { rootCertificates } from 'node:tls'
 import type { Minted } from '../../lab/certificates.js'
 import { peerChain } from '../../src/session/handshake.js'
 import type { PeerChain } from '../../src/verdict.js'
-import { BUDGET } from '../../src/verify/path.js'
+import { BUDGET } from '../../src/verify/budget.js'
 import { build, ecKeys, pemOf, seq } from '../support/der-builder.js'
 import { family } from '../support/mint.js'
 import { handshake, identity, withTlsServer } from '../support/tls.js'
@@ -52,7 +52,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   })
 }
 
-test('a list longer than verify accepts is still longer when it is cut [DERIVED-chain-c]', async () => {
+test('a list longer than verify accepts is still too long when truncated [DERIVED-chain-c]', async () => {
   const keys = ecKeys()
   const crowd = Array.from({ length: 220 }, (_, serial) => build({ keys, serial, subject: seq() }))
   const cert = [leaf.pem, ...crowd.map(({ der }) => pemOf(der))].join('\n')

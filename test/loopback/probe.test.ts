@@ -1,9 +1,10 @@
-/** Does a resolver validate? Scripted ones, each with an answer of its own to the two questions. */
+/** Does a resolver validate? Scripted resolvers with various answers to the two probe queries. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openMember } from '../../src/assemble.js'
-import type { Proof } from '../../src/lookup.js'
-import { parseSettings } from '../../src/settings.js'
+import { probeText } from '../../src/lookup-text.js'
+import type { ProbeResult } from '../../src/lookup.js'
+import { parseSettings } from '../../src/settings/settings.js'
 import { ANSWERED, FLAG, reply, rr } from '../support/dns-message.js'
 import type { Reply } from '../support/dns-message.js'
 import { startDnsServer } from '../support/dns-server.js'
@@ -20,8 +21,11 @@ type Answers = {
 
 const AD = ANSWERED | FLAG.AD
 
-/** What one resolver shows of itself, probed once for each of these. */
-async function proofsOf(rounds: readonly Answers[], hasBogusName: boolean): Promise<Proof[]> {
+/** The results of probing one resolver once for each of these. */
+async function resultsOf(
+  rounds: readonly Answers[],
+  hasBogusName: boolean,
+): Promise<ProbeResult[]> {
   let { signed = {}, bogus = {}, unchecked = bogus }: Answers = {}
   const server = await startDnsServer((query) => {
     const isUnchecked = (query.bytes.readUInt16BE(2) & FLAG.CD) !== 0
@@ -30,22 +34,21 @@ async function proofsOf(rounds: readonly Answers[], hasBogusName: boolean): Prom
     return [reply({ id: query.id, question: { name: query.spelling, type: query.type }, ...parts })]
   })
   const { resolver } = parseSettings(
-    `[resolver]\n${hasBogusName ? 'probe_bogus = broken.example' : ''}`,
+    `[resolver]\nvalidation = resolver\n${hasBogusName ? 'probe_bogus = broken.example' : ''}`,
   )
   const member = openMember({ ...server, tlsName: undefined }, resolver, () => undefined)
-  const proofs: Proof[] = []
+  const results: ProbeResult[] = []
   for (const round of rounds) {
     ;({ signed = {}, bogus = {}, unchecked = bogus } = round)
-    proofs.push(await member.prove(Date.now() + 400))
+    results.push(await member.probe(Date.now() + 400))
   }
   member.close()
   await server.stop()
-  return proofs
+  return results
 }
 
-function text(proof: Proof | undefined): string {
-  if (proof?.kind !== 'validating') return `${proof?.kind ?? 'none'}: ${proof?.detail ?? ''}`
-  return proof.caveat === undefined ? proof.kind : `${proof.kind}, but ${proof.caveat}`
+function text(result: ProbeResult | undefined): string {
+  return result === undefined ? 'none' : probeText(result)
 }
 
 const WITHHELD: Answers = { signed: { flags: AD }, bogus: { rcode: 2 }, unchecked: {} }
@@ -83,13 +86,13 @@ const cases: readonly (readonly [string, Answers, boolean, string])[] = [
     'AD on the signed name, SERVFAIL for the broken one, without validation too',
     DOWN,
     true,
-    'validating, but broken.example shows nothing: RCODE 2 without validation too',
+    'validating, but broken.example is inconclusive: RCODE 2 without validation too',
   ],
   [
     'AD on the signed name, SERVFAIL for the broken one, and then silence',
     { ...WITHHELD, unchecked: 'silence' },
     true,
-    'validating, but broken.example shows nothing: timeout, no reply from',
+    'validating, but broken.example is inconclusive: timeout, no reply from',
   ],
   [
     'AD on the signed name, and an answer for the broken one',
@@ -107,13 +110,13 @@ const cases: readonly (readonly [string, Answers, boolean, string])[] = [
     'AD on the signed name, REFUSED for the broken one',
     { signed: { flags: AD }, bogus: { rcode: 5 } },
     true,
-    'validating, but broken.example shows nothing: RCODE 5',
+    'validating, but broken.example is inconclusive: RCODE 5',
   ],
   [
     'AD on the signed name, silence for the broken one',
     SILENT,
     true,
-    'validating, but broken.example shows nothing: timeout, no reply from',
+    'validating, but broken.example is inconclusive: timeout, no reply from',
   ],
   [
     'SERVFAIL with its reason',
@@ -125,16 +128,16 @@ const cases: readonly (readonly [string, Answers, boolean, string])[] = [
   ['silence', { signed: 'silence' }, false, 'failing: timeout, no reply from'],
 ]
 
-describe('what a resolver shows of itself', () => {
+describe('the result of a probe', () => {
   for (const [circumstance, answers, hasBogusName, wanted] of cases) {
     test(`${circumstance}: ${wanted}`, async () => {
-      const [proof] = await proofsOf([answers], hasBogusName)
-      assert.ok(text(proof).startsWith(wanted), text(proof))
+      const [result] = await resultsOf([answers], hasBogusName)
+      assert.ok(text(result).startsWith(wanted), text(result))
     })
   }
 })
 
-describe('where the broken name shows nothing, what it showed last counts', () => {
+describe('if the broken name is inconclusive, its last result counts', () => {
   const plain: Answers = { signed: {} }
   const sequences: readonly (readonly [string, readonly Answers[], readonly string[]])[] = [
     ['withheld, then silence', [WITHHELD, SILENT], ['validating', 'validating']],
@@ -150,17 +153,17 @@ describe('where the broken name shows nothing, what it showed last counts', () =
   ]
   for (const [circumstance, rounds, wanted] of sequences) {
     test(circumstance, async () => {
-      const proofs = (await proofsOf(rounds, true)).map(text)
+      const results = (await resultsOf(rounds, true)).map(text)
       assert.ok(
-        wanted.every((each, index) => proofs[index]?.startsWith(each)),
-        proofs.join('; '),
+        wanted.every((each, index) => results[index]?.startsWith(each)),
+        results.join('; '),
       )
-      assert.ok(!proofs.slice(1).some((proof) => proof.includes('but')))
+      assert.ok(!results.slice(1).some((result) => result.includes('but')))
     })
   }
 })
 
-test('a server that never validates and copies the bits of the query is found out', async () => {
+test('a server that never validates and copies the bits of the query is detected', async () => {
   const server = await startDnsServer((query) => [
     reply({
       id: query.id,
@@ -169,9 +172,32 @@ test('a server that never validates and copies the bits of the query is found ou
       answer: [rr.soa('.', 60)],
     }),
   ])
-  const { resolver } = parseSettings('')
+  const { resolver } = parseSettings('[resolver]\nvalidation = resolver')
   const member = openMember({ ...server, tlsName: undefined }, resolver, () => undefined)
-  assert.match(text(await member.prove(Date.now() + 1_000)), /^not-validating: no AD bit/)
+  assert.match(text(await member.probe(Date.now() + 1_000)), /^not-validating: no AD bit/)
   member.close()
   await server.stop()
+})
+
+test('a resolver that only resolv.conf names is not believed, whatever its AD bit says', async () => {
+  // Its zone is signed, as far as anyone can see from the outside; AD is all it offers.
+  const server = await startDnsServer((query) => [
+    reply({
+      id: query.id,
+      question: { name: query.spelling, type: query.type },
+      flags: AD,
+      answer: [rr.soa('.', 1)],
+    }),
+  ])
+  const address = { ...server, tlsName: undefined }
+  // Any port of this machine is privileged here.
+  const { resolver } = parseSettings('', 'dane.ini', {}, 65536, [address])
+  const kinds: string[] = []
+  for (const areServersGiven of [true, false]) {
+    const member = openMember(address, { ...resolver, areServersGiven }, () => undefined)
+    kinds.push((await member.probe(Date.now() + 2_000)).kind)
+    member.close()
+  }
+  await server.stop()
+  assert.deepEqual(kinds, ['validating', 'unusable'])
 })

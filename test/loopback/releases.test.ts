@@ -1,4 +1,4 @@
-/** Releases of Haraka that have a trap of their own, fetched when they are not there yet. */
+/** Releases of Haraka with a particular defect, fetched if not installed yet. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { installHaraka } from '../../lab/release.js'
@@ -25,7 +25,7 @@ describe('releases of Haraka', () => {
 
   const to = (label: string, who: string): string => `${who}@${relays.domainOf(label)}`
 
-  test('3.0.3 has no way to demand TLS: the plugin refuses to run, in one line that says so', async () => {
+  test('3.0.3 cannot require TLS: the plugin refuses to start, with one line', async () => {
     const installed = await installHaraka('3.0.3')
     await relays.withRelay({ ...installed, mayFail: true }, async (relay) => {
       assert.equal(relay.child.isRunning(), false)
@@ -35,21 +35,21 @@ describe('releases of Haraka', () => {
     })
   })
 
-  test('3.1.5 ends at any handshake that fails: the start says so, and gated ones do not bring it down', async () => {
+  test('3.1.5 crashes when a handshake fails: a warning at start, and gated handshakes do not crash it', async () => {
     const installed = await installHaraka('3.1.5')
     await relays.withRelay({ ...installed, files: FILES, plugins: [] }, async (relay) => {
       await relay.submit(to('garbage', 'stock'))
       assert.notEqual(await relay.child.exited, 0)
     })
     await relays.withRelay({ ...installed, files: FILES }, async (relay) => {
-      await relay.logged('Haraka 3.1.5 ends when a mail host breaks off a TLS handshake')
+      await relay.logged('Haraka 3.1.5 crashes when a mail host aborts a TLS handshake')
       assert.match(await deliver(relay, to('garbage', 'gated')), /^deferred: TLS handshake failed/)
       assert.equal(await deliver(relay, to('good', 'gated')), 'delivered over TLS')
       assert.ok(relay.child.isRunning())
     })
   })
 
-  test('3.0.4 hears one error of a socket, not the next (issue 3388): no connection that DANE cuts brings it down', async () => {
+  test('3.0.4 handles one error of a socket, not the next (issue 3388): no connection closed by DANE crashes it', async () => {
     const installed = await installHaraka('3.0.4')
     await relays.withRelay({ ...installed, files: FILES }, async (relay) => {
       const outcomes = await Promise.all(
@@ -58,7 +58,7 @@ describe('releases of Haraka', () => {
         ),
       )
       for (const outcome of outcomes) assert.match(outcome, /^deferred: /)
-      // Every timeout that was set has gone off by now.
+      // Every timeout has fired by now.
       await new Promise((resolve) => setTimeout(resolve, 2_500))
       assert.equal(await deliver(relay, to('good', 'uncut')), 'delivered over TLS')
       assert.ok(relay.child.isRunning())

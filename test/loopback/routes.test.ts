@@ -43,13 +43,16 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
           assert.equal((await relay.outcomeOf(id)).kind, 'delivered')
           await relay.logged(` for ${nameOf('good')}`)
           assert.ok(relay.log(id).some((line) => line.includes('TLS success protocol TLSv1.3')))
+          await relay.logged('delivered verified')
+          const [line] = relay.log(id).filter((each) => each.includes('delivered verified'))
+          assert.match(String(line), new RegExp(` domain=${SOMEWHERE} host=${nameOf('good')}`))
         },
         // The TLSA records are at the port of the route, not at this one.
         'port = 26',
       )
     })
 
-    test('a host that does not match is refused, and sees no password', async () => {
+    test('a host that does not match is refused, and gets no password', async () => {
       const route = toHost('secret', ", auth_user: 'relay', auth_pass: 'secret'")
       const passwords = (): number =>
         relays
@@ -88,7 +91,7 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
       })
     })
 
-    test('a text such as relay gives, HOST:PORT', async () => {
+    test('a string HOST:PORT, as the relay plugin returns', async () => {
       await relays.withRelay(
         routed(`'${nameOf('bad')}:${relays.laboratory.smtpPort}'`),
         async (relay) => {
@@ -98,7 +101,7 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
       )
     })
 
-    test('a host without TLSA records: as without the plugin, and under mandatory it waits', async () => {
+    test('a host without TLSA records: as without the plugin, deferred under mandatory', async () => {
       await relays.withRelay(
         toHost('none'),
         async (relay) => {
@@ -112,7 +115,7 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
       )
     })
 
-    test('an address has no TLSA records: as without the plugin, and under mandatory it waits', async () => {
+    test('an address has no TLSA records: as without the plugin, deferred under mandatory', async () => {
       const mx = `{ exchange: '${relays.hostOf('bad').address}', port: ${relays.laboratory.smtpPort} }`
       await relays.withRelay(
         routed(mx),
@@ -128,7 +131,7 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
     })
   })
 
-  test('routes = skip: left alone', async () => {
+  test('routes = skip: delivered as without the plugin', async () => {
     await relays.withRelay(
       toHost('bad'),
       async (relay) => {
@@ -139,7 +142,7 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
   })
 
   for (const policy of ['opportunistic', 'mandatory']) {
-    test(`routes = defer, ${policy}: held, and the log says how to have it otherwise`, async () => {
+    test(`routes = defer, ${policy}: deferred, and the log names the option to change`, async () => {
       await relays.withRelay(
         toHost('good'),
         async (relay) => {
@@ -153,7 +156,7 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
     })
   }
 
-  describe('LMTP and unix sockets are no business of DANE', () => {
+  describe('DANE does not apply to LMTP and Unix sockets', () => {
     for (const policy of ['opportunistic', 'mandatory']) {
       test(`LMTP over TCP, ${policy}`, async () => {
         const recipient = `lmtp-${policy}@${SOMEWHERE}`
@@ -168,7 +171,7 @@ describe('a next hop chosen by another plugin', { concurrency: 4 }, () => {
         )
       })
 
-      test(`a unix socket, ${policy}`, async () => {
+      test(`a Unix socket, ${policy}`, async () => {
         const socket = path.join(relays.laboratory.folder, `${policy}.sock`)
         const host = await startMxHost({
           address: '',

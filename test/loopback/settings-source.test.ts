@@ -44,18 +44,18 @@ test('a file', () => {
   assert.equal(source().read().policy, 'mandatory')
 })
 
-test('a folder in its place is refused', () => {
+test('a folder instead of the file is refused', () => {
   mkdirSync(file)
   assert.throws(() => source().read(), /dane\.ini cannot be read: EISDIR/)
 })
 
-test('a link to nowhere is refused', () => {
+test('a dangling link is refused', () => {
   symlinkSync(path.join(home, 'nowhere'), file)
   assert.throws(() => source().read(), /dane\.ini cannot be read: ENOENT/)
 })
 
 test(
-  'a file that may not be read is refused',
+  'an unreadable file is refused',
   { skip: process.getuid?.() === 0 && 'root may read everything' },
   () => {
     writeFileSync(file, 'policy = mandatory\n')
@@ -74,13 +74,13 @@ for (const [circumstance, spoil] of [
     const settings = source()
     assert.equal(settings.read().policy, 'mandatory')
     spoil()
-    assert.throws(() => settings.read(), /dane\.ini is empty or gone/)
+    assert.throws(() => settings.read(), /dane\.ini is empty or missing/)
     writeFileSync(file, 'policy = none\n')
     assert.equal(settings.read().policy, 'none')
   })
 }
 
-test('a file that comes later is taken', () => {
+test('a file created later is read', () => {
   const settings = source()
   assert.equal(settings.read().policy, 'opportunistic')
   writeFileSync(file, 'policy = none\n')

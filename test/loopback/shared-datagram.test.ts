@@ -1,17 +1,18 @@
-/** Queries to this machine share a socket, and stay apart on it. */
+/** Queries to resolvers on this machine share a socket without being confused. */
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import type { RemoteInfo } from 'node:dgram'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { freePort, runToEnd } from '../../lab/child.js'
+import { runToEnd } from '../../lab/child.js'
+import { freePort } from '../../lab/free-port.js'
 import { ROOT } from '../../lab/root.js'
 import { sharedUdpTo } from '../../src/dns/datagram.js'
 import type { Exchange } from '../../src/dns/transport.js'
 
 type Heard = { readonly text: string; readonly from: RemoteInfo }
 
-/** A server that hears datagrams and answers as it is told. */
+/** A server that receives datagrams and answers as scripted. */
 async function start(context: TestContext, hear: (heard: Heard, say: Say) => void, port = 0) {
   const server = createSocket('udp4')
   const ports = new Set<number>()
@@ -38,7 +39,7 @@ const question = (text: string, { exchange }: ReturnType<typeof transport>, time
 const textOf = (exchange: Exchange): string =>
   exchange.kind === 'reply' ? exchange.bytes.toString() : exchange.kind
 
-test('sixty-four at once, answered backwards: each has its own answer, from one port', async (context) => {
+test('sixty-four at once, answered in reverse: each gets its own answer, from one port', async (context) => {
   const answers: (() => void)[] = []
   const { port, ports } = await start(context, ({ text }, say) => {
     answers.push(() => say(`${text}!`))
@@ -55,7 +56,7 @@ test('sixty-four at once, answered backwards: each has its own answer, from one 
   udp.close()
 })
 
-test('beyond sixty-four each has a port of its own, since the kernel drops what a busy process leaves', async (context) => {
+test('beyond sixty-four each has its own port, since the kernel drops datagrams that a busy process does not read', async (context) => {
   const answers: (() => void)[] = []
   const { port, ports } = await start(context, ({ text }, say) => {
     answers.push(() => say(`${text}!`))
@@ -72,14 +73,14 @@ test('beyond sixty-four each has a port of its own, since the kernel drops what 
   udp.close()
 })
 
-test('what answers nobody is passed over and counted', async (context) => {
+test('datagrams that answer no query are ignored and counted', async (context) => {
   const { port } = await start(context, (_, say) => say('something else'))
   const udp = transport(port)
   assert.deepEqual(await question('q', udp, 200), { kind: 'timeout', strays: 1 })
   udp.close()
 })
 
-test('what comes from another port is not heard', async (context) => {
+test('datagrams from another port are ignored', async (context) => {
   const forger = createSocket('udp4')
   context.after(() => forger.close())
   const { port } = await start(context, ({ text, from }) => {
@@ -90,7 +91,7 @@ test('what comes from another port is not heard', async (context) => {
   udp.close()
 })
 
-test('the port is closed: a failure for all that wait, and the next is tried anew', async (context) => {
+test('the port is closed: all pending queries fail, and the next one tries again', async (context) => {
   const port = await freePort()
   const udp = transport(port)
   const both = await Promise.all([question('a', udp), question('b', udp)])
@@ -100,7 +101,7 @@ test('the port is closed: a failure for all that wait, and the next is tried ane
   udp.close()
 })
 
-test('closed while one waits: it has its answer all the same', async (context) => {
+test('closed with a query pending: it still gets its answer', async (context) => {
   const { port } = await start(context, ({ text }, say) => setTimeout(() => say(`${text}!`), 100))
   const udp = transport(port)
   const asked = question('q', udp)
@@ -108,7 +109,7 @@ test('closed while one waits: it has its answer all the same', async (context) =
   assert.equal(textOf(await asked), 'q!')
 })
 
-test('a process with nothing else to do ends', async (context) => {
+test('the socket does not keep the process alive', async (context) => {
   const { port } = await start(context, ({ text }, say) => say(`${text}!`))
   const script = `
     const { sharedUdpTo } = require('./build/src/dns/datagram.js')

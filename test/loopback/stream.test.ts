@@ -1,18 +1,18 @@
-/** Many queries on one connection, plain and inside TLS, against servers that do their worst. */
+/** Many queries on one connection, plain and inside TLS, against misbehaving servers. */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { mint } from '../../lab/certificates.js'
-import { freePort } from '../../lab/child.js'
+import { freePort } from '../../lab/free-port.js'
 import { tcpTo, tlsTo } from '../../src/dns/stream.js'
 import type { Stream } from '../../src/dns/stream.js'
 import type { Exchange } from '../../src/dns/transport.js'
 import { framed } from '../support/dns-server.js'
 import { name } from '../support/names.js'
 
-/** A server that hears whole messages and does what it is told; messages here are two octets, for the id. */
+/** A scripted server that receives whole messages; messages here are two octets, the id. */
 type Peer = {
   readonly port: number
   readonly connections: Socket[]
@@ -68,7 +68,7 @@ const word = (exchange: Exchange): string =>
       ? `network: ${exchange.detail}`
       : exchange.kind
 
-/** Runs with a peer and a stream to it, both gone afterwards. */
+/** Runs the work with a peer and a stream to it, both closed afterwards. */
 async function withPeer(
   behavior: Behavior,
   work: (stream: Stream, peer: Peer) => Promise<void>,
@@ -116,7 +116,7 @@ describe('one connection (RFC 7766)', () => {
     })
   })
 
-  test('what answers nobody is passed over', async () => {
+  test('replies that answer no query are ignored', async () => {
     const noisy: Behavior = (socket, id) => {
       socket.write(framed(Buffer.alloc(0)))
       socket.write(framed(Buffer.alloc(65_535, 7)))
@@ -128,7 +128,7 @@ describe('one connection (RFC 7766)', () => {
     })
   })
 
-  test('used again for the next query', async () => {
+  test('the connection is reused for the next query', async () => {
     await withPeer(answer, async (stream, peer) => {
       for (const id of [1, 2, 3]) assert.equal(word(await ask(stream, id)), `reply ${id}`)
       assert.equal(peer.connections.length, 1)
@@ -136,8 +136,8 @@ describe('one connection (RFC 7766)', () => {
   })
 })
 
-describe('connections that end', () => {
-  test('the server closes when it has answered: another is opened', async () => {
+describe('connections that close or stall', () => {
+  test('the server closes after its answer: another connection is opened', async () => {
     const tired: Behavior = (socket, id) => socket.end(framed(message(id)))
     await withPeer(tired, async (stream, peer) => {
       for (const id of [1, 2, 3]) assert.equal(word(await ask(stream, id)), `reply ${id}`)
@@ -145,7 +145,7 @@ describe('connections that end', () => {
     })
   })
 
-  test('closed with a query underway: asked once more on another (RFC 7766 §6.2.4)', async () => {
+  test('closed with a query pending: sent once more on another connection (RFC 7766 §6.2.4)', async () => {
     const fickle: Behavior = (socket, id, heard) => {
       if (heard.filter((each) => each === id).length === 1 && id > 1) socket.destroy()
       else answer(socket, id, heard)
@@ -157,7 +157,7 @@ describe('connections that end', () => {
     })
   })
 
-  test('closed again and again: a failure, not for ever', async () => {
+  test('closed repeatedly: a failure, retries are bounded', async () => {
     const hostile: Behavior = (socket, id, heard) => {
       if (id === 1) answer(socket, id, heard)
       else socket.destroy()
@@ -169,7 +169,7 @@ describe('connections that end', () => {
     })
   })
 
-  test('a server that answers nothing and closes: a failure at once', async () => {
+  test('a server that closes without any answer: a failure at once', async () => {
     await withPeer(
       (socket) => socket.destroy(),
       async (stream, peer) => {
@@ -179,7 +179,7 @@ describe('connections that end', () => {
     )
   })
 
-  test('a connection that has fallen silent for long: a timeout, and the others go on elsewhere', async () => {
+  test('a connection that stays silent: a timeout, and later queries use another', async () => {
     let silent: Socket | undefined
     const first: Behavior = (socket, id, heard) => {
       if (id === 2) silent = socket
@@ -193,7 +193,7 @@ describe('connections that end', () => {
     })
   })
 
-  test('short timeouts one after the other add up to a silence', async () => {
+  test('short timeouts in a row count as silence', async () => {
     const mute: Behavior = (socket, id, heard) => {
       if (id === 3) answer(socket, id, heard)
     }
@@ -204,7 +204,7 @@ describe('connections that end', () => {
     })
   })
 
-  test('queries that a zone’s dead servers leave open end no connection under the others', async () => {
+  test('unanswered queries for an unreachable zone do not close the connection for others', async () => {
     const lame: Behavior = (socket, id, heard) => {
       if (id < 10) return
       setTimeout(() => answer(socket, id, heard), id < 20 ? 1_600 : 5)
@@ -224,7 +224,7 @@ describe('connections that end', () => {
   })
 
   for (const each of [1, 3]) {
-    test(`a server that closes after ${each} replies: a burst is answered to the last (RFC 7766 §6.2.4)`, async () => {
+    test(`a server that closes after ${each} replies: a burst is answered completely (RFC 7766 §6.2.4)`, async () => {
       const answered = new Map<Socket, number>()
       const limited: Behavior = (socket, id, heard) => {
         const count = (answered.get(socket) ?? 0) + 1
@@ -243,12 +243,12 @@ describe('connections that end', () => {
     })
   }
 
-  test('nobody listens', async () => {
+  test('connection refused', async () => {
     const stream = tcpTo({ address: '127.0.0.1', port: await freePort() })
     assert.match(word(await ask(stream, 1)), /^network: .*ECONNREFUSED/)
   })
 
-  test('closed by us: what is underway comes to its end, then no socket is left', async () => {
+  test('closed by the client: pending queries complete, then no socket is left', async () => {
     const slow: Behavior = (socket, id, heard) => {
       setTimeout(() => answer(socket, id, heard), 50)
     }
@@ -301,10 +301,10 @@ describe('DNS over TLS (RFC 7858, RFC 8310 §8.1)', () => {
   test('a certificate for another name is a failure that names both', async () => {
     assert.match(await over('evil.example'), /^network: .*dns\.example.*evil\.example/)
   })
-  test('a certificate whose common name alone is the name (RFC 9525 §2)', async () => {
+  test('a certificate with the name only in its common name (RFC 9525 §2)', async () => {
     assert.match(await over(undefined, { subject: 'CN=dns.example' }), /^network: .*DNS name/)
   })
-  test('a certificate of an authority that nobody trusts', async () => {
+  test('a certificate of an untrusted CA', async () => {
     assert.match(
       await over('dns.example', { trusted: false }),
       /^network: .*(issuer|signed|verify)/,
@@ -314,7 +314,7 @@ describe('DNS over TLS (RFC 7858, RFC 8310 §8.1)', () => {
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }
     assert.match(await over('dns.example', { tlsOptions: old }), /^network: /)
   })
-  test('a server that speaks no TLS', async () => {
+  test('a server without TLS', async () => {
     const peer = await startPeer((socket) => socket.write('what?'))
     const address = { address: '127.0.0.1', port: peer.port, tlsName: name('dns.example') }
     assert.match(word(await ask(tlsTo(address, undefined), 1, 500)), /^(network|timeout)/)

@@ -1,4 +1,4 @@
-/** `npm run stress` in short: every message accounted for while Haraka is killed. */
+/** A short `npm run stress`: every message is accounted for while Haraka is killed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stress, stressText } from '../../lab/stress.js'

@@ -4,8 +4,10 @@ import { describe, test } from 'node:test'
 import { ROOT } from '../../lab/root.js'
 import { readTable } from '../../lab/rows.js'
 import { discover, discoverRelay, redecide } from '../../src/discover/discover.js'
-import type { Lookup, RecordType, Security } from '../../src/lookup.js'
-import type { Discovery, EnforcedPolicy, HostPlan, InsecureMx } from '../../src/policy.js'
+import { ofType } from '../../src/lookup.js'
+import type { Lookup, RecordType, Resolver, Security } from '../../src/lookup.js'
+import type { Discovery, HostPlan } from '../../src/plan.js'
+import type { EnforcedPolicy, InsecureMx } from '../../src/policy.js'
 import { phraseOf } from '../../src/reason.js'
 import { name } from '../support/names.js'
 import { readScenarios, resolverOf, SCENARIO_EXPIRY } from '../support/scenario.js'
@@ -28,7 +30,7 @@ for (const scenario of scenarios) {
   })
 }
 
-test('everything that a scenario holds is asked for under some policy', async () => {
+test('every record of a scenario is queried under some policy', async () => {
   for (const scenario of scenarios) {
     const asked = new Set<string>()
     for (const wanted of scenario.wanted) {
@@ -45,7 +47,7 @@ test('everything that a scenario holds is asked for under some policy', async ()
 })
 
 test('address queries come before TLSA queries (RFC 7672 §2.2.2) [R7672-2.2.2-a]', async () => {
-  // With several hosts, one may be at its TLSA records while another still looks for addresses.
+  // With several hosts, one may query TLSA while another still queries addresses.
   for (const scenario of scenarios.filter(({ title }) => !title.startsWith('several'))) {
     for (const wanted of scenario.wanted) {
       const { asked } = await run(scenario, wanted, 'opportunistic')
@@ -59,7 +61,7 @@ test('address queries come before TLSA queries (RFC 7672 §2.2.2) [R7672-2.2.2-a
   }
 })
 
-test('a plan for opportunistic, decided anew for mandatory, is the plan for mandatory', async () => {
+test('a plan for opportunistic, decided again for mandatory, equals the plan for mandatory', async () => {
   let plans = 0
   for (const scenario of scenarios) {
     for (const { insecureMx, isRelay } of scenario.wanted) {
@@ -78,7 +80,7 @@ test('a plan for opportunistic, decided anew for mandatory, is the plan for mand
 })
 
 function order(type: string | undefined): number {
-  return ['MX', 'AAAA', 'A', 'CNAME', 'TLSA'].indexOf(type ?? '')
+  return ['MX', 'AAAA', 'A', 'CNAME', 'DNAME', 'TLSA'].indexOf(type ?? '')
 }
 
 describe('decision-table.csv', () => {
@@ -90,7 +92,13 @@ describe('decision-table.csv', () => {
           'example.org MX',
           status(
             row.mx,
-            [{ type: 'MX', preference: 10, exchange: name('mx.example.net') }],
+            [
+              {
+                type: 'MX',
+                preference: 10,
+                exchange: { kind: 'host', name: name('mx.example.net') },
+              },
+            ],
             'example.org',
           ),
         ],
@@ -122,7 +130,7 @@ describe('decision-table.csv', () => {
   }
 })
 
-/** In the table's words, as far as discovery alone decides: a certificate may still mismatch. */
+/** In the words of the table, as far as discovery decides: a certificate may still mismatch. */
 function comesTo(discovery: Discovery): readonly string[] {
   if (discovery.kind !== 'plan') return ['defer', phraseOf(discovery.reason)]
   const [host] = discovery.hosts
@@ -140,7 +148,7 @@ function comesTo(discovery: Discovery): readonly string[] {
 }
 
 function expected(row: ReturnType<typeof readTable>[number]): readonly string[] {
-  // What the second gateway calls a fallback is delivered because the certificate matches.
+  // The second gateway's fallback is delivered here because the certificate matches.
   const isJudgedByCertificate =
     row.tlsa === 'secure' &&
     row.certificate !== 'any' &&
@@ -232,7 +240,7 @@ describe('a chain of MX, address and TLSA, with one step changed at a time (RFC 
     'refused',
   ] as const
 
-  /** Written out by hand from RFC 7672 §2.1, §2.2: [step, change] to what opportunistic and mandatory do. */
+  /** Derived by hand from RFC 7672 §2.1, §2.2: [step, change] to the outcome under opportunistic and mandatory. */
   const table: Readonly<Record<string, readonly [string, string]>> = {
     'MX insecure': ['authenticate', 'unreachable'],
     'A insecure': ['opportunistic', 'unreachable'],
@@ -299,7 +307,7 @@ describe('a chain of MX, address and TLSA, with one step changed at a time (RFC 
     }
     return new Map([
       of('MX', 'MX', 'example.org', [
-        { type: 'MX', preference: 10, exchange: name('mx.example.net') },
+        { type: 'MX', preference: 10, exchange: { kind: 'host', name: name('mx.example.net') } },
       ]),
       of('A', 'A', 'mx.example.net', [{ type: 'A', address: '192.0.2.1' }]),
       of('A', 'AAAA', 'mx.example.net', []),
@@ -310,8 +318,41 @@ describe('a chain of MX, address and TLSA, with one step changed at a time (RFC 
   }
 })
 
-test('records full of keys that are none cost once, not at every message', async () => {
-  // 64 records that OpenSSL has to look at before it can refuse them.
+test('names in the middle of an alias chain are never TLSA base domains [R7672-2.2.3-e]', async () => {
+  const common = { security: 'secure', expiresAt: SCENARIO_EXPIRY } as const
+  const target = {
+    ...common,
+    canonicalName: name('real.example.net'),
+    aliases: [name('mx.example.org'), name('middle.example.net')],
+  }
+  const exchange = { kind: 'host', name: name('mx.example.org') } as const
+  const address = { type: 'A', address: '192.0.2.1' } as const
+  const asked: string[] = []
+  const answer = (owner: string, type: RecordType): Lookup => {
+    asked.push(`${owner} ${type}`)
+    const own = { ...common, canonicalName: name(owner), aliases: [] }
+    if (type === 'MX') {
+      const records = [{ type, preference: 10, exchange }] as const
+      return { kind: 'found', records, ...own }
+    }
+    if (type === 'A') return { kind: 'found', records: [address], ...target }
+    const where = type === 'AAAA' ? target : own
+    return { kind: 'absent', reason: 'nodata', ...where }
+  }
+  const resolver: Resolver = {
+    lookup: (owner, type) => Promise.resolve(ofType(answer(owner, type), type)),
+  }
+  const options = { insecureMx: 'dane', port: 25, policy: 'opportunistic' } as const
+  const found = await discover(resolver, name('example.org'), options)
+  assert.equal(found.kind, 'plan')
+  assert.deepEqual(
+    asked.filter((question) => question.endsWith(' TLSA')),
+    ['_25._tcp.real.example.net TLSA', '_25._tcp.mx.example.org TLSA'],
+  )
+})
+
+test('records with invalid keys are examined once, not for every message', async () => {
+  // 64 records that OpenSSL has to parse before it can refuse them.
   const key = Buffer.from('30820122300d06092a864886f70d01010105000382010f00', 'hex')
   const spki = Buffer.concat([key, Buffer.alloc(0x126 - key.length)])
   const records = Array.from({ length: 64 }, () => ({
@@ -341,7 +382,9 @@ test('records full of keys that are none cost once, not at every message', async
       'example.org MX',
       {
         kind: 'found',
-        records: [{ type: 'MX', preference: 1, exchange: name('mx.example.org') }],
+        records: [
+          { type: 'MX', preference: 1, exchange: { kind: 'host', name: name('mx.example.org') } },
+        ],
         canonicalName: name('example.org'),
         ...common,
       },
@@ -357,6 +400,7 @@ test('records full of keys that are none cost once, not at every message', async
   }
   const [first, second] = [await once(), await once()]
   assert.ok(first?.kind === 'secure' && second?.kind === 'secure')
-  assert.equal(first.unusable.length, 64)
+  // No more are parsed; the rest count as usable, since nothing speaks against them.
+  assert.equal(first.unusable.length, 16)
   assert.equal(first.unusable, second.unusable, 'the same object: filtered once')
 })

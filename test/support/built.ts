@@ -1,4 +1,4 @@
-/** How do tests put certificates of the DER builder together to a root, a middle and a leaf? */
+/** Chains of root, intermediate and leaf made with the DER builder. */
 import type { PeerChain, Verdict } from '../../src/verdict.js'
 import { judge, tlsaFor } from './chains.js'
 import { build, CN, dn, dns, ecKeys, extensions } from './der-builder.js'
@@ -41,6 +41,6 @@ export const chain = (leaf: Built, ...others: readonly Built[]): PeerChain => [
   ...others.map(({ der }) => der),
 ]
 
-/** By a record that names the root whole, so that all of it counts. */
+/** With a record that contains the whole root, so that all of it is checked. */
 export const verdictOn = (leaf: Built, root: Built, ...others: readonly Built[]): Verdict =>
   judge([tlsaFor(2, 0, 1, root)], chain(leaf, ...others, root))

@@ -1,7 +1,7 @@
-/** How do tests put records, chains and expectations together? */
+/** Helpers that combine records, chains and expected verdicts. */
 import type { Minted } from '../../lab/certificates.js'
 import { NOON, tlsaFor } from '../../lab/certificates.js'
-import type { AuthenticateHost } from '../../src/policy.js'
+import type { AuthenticateHost } from '../../src/plan.js'
 import { filterTlsa } from '../../src/tlsa.js'
 import type { PeerChain, Verdict } from '../../src/verdict.js'
 import { verify } from '../../src/verify/verify.js'
@@ -14,7 +14,7 @@ export function published(text: string): { readonly rdata: Buffer } {
   return { rdata: Buffer.concat([parameters, Buffer.from(data, 'hex')]) }
 }
 
-/** What decide would make of these records for mx.example.org, reached through example.org. */
+/** The decision for mx.example.org with these records, as an MX host of example.org. */
 export function expectation(
   records: readonly string[],
   names: readonly string[] = ['mx.example.org', 'example.org'],
@@ -37,7 +37,7 @@ export function chainOf(...certificates: readonly [Minted, ...Minted[]]): PeerCh
   return [leaf.der, ...others.map(({ der }) => der)]
 }
 
-/** The verdict on a chain at noon, by records made for these certificates. */
+/** The verdict on a chain at NOON, with records for these certificates. */
 export function judge(
   records: readonly string[],
   chain: PeerChain,
@@ -46,7 +46,7 @@ export function judge(
   return verify(expectation(records, names), chain, instant)
 }
 
-/** In one word or two. */
+/** In one or two words. */
 export function word(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'authenticated':

@@ -1,14 +1,14 @@
-/** What does a TLS client offer in its first flight (RFC 8446 §4.1.2)? */
+/** Reads what a TLS client offers in its first flight (RFC 8446 §4.1.2). */
 import assert from 'node:assert/strict'
 
 export type ClientHello = {
-  /** A handshake record, and not the hello of SSL 2. */
+  /** A handshake record, not an SSL 2 hello. */
   readonly isTlsRecord: boolean
   readonly suites: readonly number[]
   /** Numbers of the extensions. */
   readonly extensions: readonly number[]
   readonly serverName: string | undefined
-  /** supported_versions, without the random ones that are put in against ossification. */
+  /** supported_versions, without GREASE values (RFC 8701). */
   readonly versions: readonly number[]
 }
 

@@ -1,8 +1,8 @@
 /**
- * How do tests let hours pass in no time?
+ * A simulated clock, so that tests can let hours pass at once.
  *
- * A clock that stands still until it is told to go on, with timers that fire in their
- * order; promises that a timer settles have their consequences before the next fires.
+ * It stands still until it is advanced, and its timers fire in
+ * order; promises settled by a timer run their continuations before the next timer fires.
  */
 
 export type Clock = {
@@ -46,7 +46,7 @@ export function createClock(start = Date.UTC(2026, 5, 15)): Clock {
   }
 }
 
-/** Everything that follows from what has happened so far. */
+/** Waits for all pending promise continuations. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)

@@ -1,4 +1,4 @@
-/** How do tests run `haraka-dane` as an operator has it: from the installed package? */
+/** Runs `haraka-dane` as an operator does, from the installed package. */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,7 +11,7 @@ export type Ran = {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
-  /** Of the standard output. */
+  /** Of standard output. */
   readonly lines: readonly string[]
 }
 
@@ -40,7 +40,7 @@ export function runCommand(
   })
 }
 
-/** A report as `--json` gives it, held against docs/verify.schema.json, every key of it known there. */
+/** A `--json` report, validated against docs/verify.schema.json; unknown keys are errors. */
 export function parseReport(line: string): JsonReport {
   const value: unknown = JSON.parse(line)
   if (isReport(value)) return value
@@ -54,14 +54,14 @@ type JsonCause = {
   readonly detail: string
 }
 
-type JsonFate = {
+type JsonOutcome = {
   readonly action: string
   readonly host: string | null
   readonly cause: JsonCause | null
   readonly exposure: JsonCause | null
 }
 
-/** What tests look at. */
+/** The parts that tests use. */
 export type JsonReport = {
   readonly domain: string
   readonly verdict: string
@@ -72,7 +72,7 @@ export type JsonReport = {
     readonly source: string
     readonly line: number | null
   }
-  readonly mail: Readonly<Record<'opportunistic' | 'mandatory', JsonFate>>
+  readonly mail: Readonly<Record<'opportunistic' | 'mandatory', JsonOutcome>>
   readonly hosts: readonly {
     readonly name: string
     readonly standing: string
@@ -84,6 +84,7 @@ export type JsonReport = {
       readonly address: string
       readonly outcome: string
       readonly reason: string | null
+      readonly tls: { readonly protocol: string; readonly cipher: string } | null
       readonly matched: { readonly depth: number } | null
     }[]
   }[]
@@ -95,8 +96,8 @@ export const schema: unknown = JSON.parse(
 
 const isReport = new Ajv2020({ allowUnionTypes: true }).compile<JsonReport>(closed(schema))
 
-/** The schema with no room for keys that it does not know, so that a test misses them. */
-function closed(value: unknown): object {
+/** The schema with unknown keys forbidden, so that a test notices them. */
+export function closed(value: unknown): object {
   const change = (each: unknown): unknown => {
     if (Array.isArray(each)) return each.map(change)
     if (typeof each !== 'object' || each === null) return each

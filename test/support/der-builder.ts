@@ -1,8 +1,8 @@
 /**
- * How do tests make certificates that no library would make?
+ * Builds certificates that no library would create.
  *
  * DER by hand: any version, any string type, any time, any extension in any order,
- * signed by any key or by none. For tests of what hostile or odd certificates do.
+ * signed by any key or by none. For tests with hostile or unusual certificates.
  */
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject, SignKeyObjectInput } from 'node:crypto'
@@ -43,7 +43,7 @@ export function oid(text: string): Der {
   return element(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(octetsOf)]))
 }
 
-/** A distinguished name of one attribute each, in the given string type (UTF8String if not said). */
+/** A distinguished name of one attribute each, in the given string type (default UTF8String). */
 export function dn(attributes: readonly (readonly [string, string, number?])[]): Der {
   return seq(
     ...attributes.map(([type, value, tag = 0x0c]) =>
@@ -91,7 +91,7 @@ export const email = (name: string): Der => implicit(1, name)
 export const uri = (name: string): Der => implicit(6, name)
 export const ip = (...bytes: readonly number[]): Der => implicit(7, Buffer.from(bytes))
 export const directory = (name: Der): Der => context(4, name)
-/** otherName of a type nobody knows. */
+/** otherName of an unknown type. */
 export const otherName = (): Der => context(0, oid('1.2.3.4'), context(0, element(0x0c, 'other')))
 
 export const permitted = (...bases: readonly Der[]): Der =>
@@ -103,14 +103,14 @@ export type CertificateParts = {
   readonly subject?: Der
   readonly issuer?: Der
   readonly keys: KeyPair
-  /** Whose signature; the certificate's own if not given. */
+  /** The signing key; defaults to the certificate's own. */
   readonly signedBy?: KeyPair
-  /** How it is signed, if not in the usual way of the signing key. */
+  /** The signature algorithm; defaults to the usual one of the signing key. */
   readonly signature?: Signature
-  /** The AlgorithmIdentifier inside the signed part, if it is another. */
+  /** The AlgorithmIdentifier inside the signed part, if different. */
   readonly innerAlgorithm?: Der
   readonly extensions?: readonly Der[]
-  /** Validity's two times, or what stands there, as DER; a decade around the laboratory's noon if not given. */
+  /** The validity, or any DER instead of it; defaults to a decade around NOON. */
   readonly times?: readonly Der[]
   readonly isVersion1?: boolean
   readonly serial?: number
@@ -121,7 +121,7 @@ export const generalizedTime = (text: string): Der => element(0x18, text)
 
 export type Built = { readonly der: Buffer; readonly spki: Buffer }
 
-/** An AlgorithmIdentifier, and what Node calls the same. */
+/** An AlgorithmIdentifier and its name in Node. */
 export type Signature = {
   readonly algorithm: Der
   readonly digest: string | undefined
@@ -170,7 +170,7 @@ function keyIdOf(key: KeyObject): Buffer {
     .digest()
 }
 
-/** For servers, which take nothing else. */
+/** PEM, the only format that servers accept. */
 export function pemOf(der: Der): string {
   return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
 }

@@ -1,8 +1,8 @@
 /**
- * How do tests make DNS messages, well-formed and otherwise?
+ * Builds DNS messages, well-formed and otherwise.
  *
- * Octet by octet and without the library under test, so that what the code reads was
- * not written by the same hand. Names are not compressed unless a test does it.
+ * Octet by octet and without the library under test, so that encoder and decoder do not
+ * share their bugs. Names are not compressed unless a test does it.
  */
 
 export type Rr = {
@@ -15,7 +15,7 @@ export type Rr = {
 
 export type Reply = {
   readonly id?: number
-  /** Of QR, AA, TC, RD, RA, AD, CD, the header bits; 0x8180 (QR, RD, RA) if not given. */
+  /** The header bits QR, AA, TC, RD, RA, AD, CD; defaults to 0x8180 (QR, RD, RA). */
   readonly flags?: number
   readonly rcode?: number
   readonly question?: { readonly name: string; readonly type: number; readonly class?: number }
@@ -30,6 +30,7 @@ export const TYPE = {
   CNAME: 5,
   SOA: 6,
   MX: 15,
+  TXT: 16,
   AAAA: 28,
   DNAME: 39,
   OPT: 41,
@@ -88,6 +89,12 @@ export const rr = {
   cname: (owner: string, target: string, ttl?: number): Rr => ({
     owner,
     type: TYPE.CNAME,
+    rdata: wireName(target),
+    ...(ttl !== undefined && { ttl }),
+  }),
+  dname: (owner: string, target: string, ttl?: number): Rr => ({
+    owner,
+    type: TYPE.DNAME,
     rdata: wireName(target),
     ...(ttl !== undefined && { ttl }),
   }),

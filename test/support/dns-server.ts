@@ -1,8 +1,8 @@
 /**
- * How do tests play a resolver that does what no real one would?
+ * A scripted resolver that can do what no real one would.
  *
  * A UDP and TCP server on one loopback port that answers each query with whatever
- * bytes its script says, keeps what it was asked, and can stay silent.
+ * bytes its script returns, records the queries, and can stay silent.
  */
 import { createSocket } from 'node:dgram'
 import type { RemoteInfo } from 'node:dgram'
@@ -17,7 +17,7 @@ export type Asked = {
   readonly id: number
   /** In lower case. */
   readonly name: string
-  /** As sent, letters in their case; a reply has to repeat it. */
+  /** As sent, with its random case, which a reply must repeat. */
   readonly spelling: string
   readonly type: number
   /** The port that the query came from. */

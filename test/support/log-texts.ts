@@ -1,10 +1,10 @@
 /**
- * Which lines can the plugin write into Haraka's log?
+ * Collects the lines that the plugin can write into Haraka's log.
  *
- * Reads the sources of src/haraka: the texts that are given to Haraka's log, or with
- * which the plugin refuses to start, `…` in the place of what differs. A text that
- * comes out of a function of ours is not to be read off; such calls are listed in
- * `MADE_ELSEWHERE`, and whoever wants those texts runs the function.
+ * Reads the sources of src/haraka: the texts passed to Haraka's log, or with
+ * which the plugin refuses to start, with `…` for variable parts. A text that
+ * a function computes cannot be read from the source; such calls are listed in
+ * `MADE_ELSEWHERE`, and callers run the function to get those texts.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -20,20 +20,23 @@ export type LogText = {
 }
 
 /** Loops that log what these functions return. */
-export const MADE_ELSEWHERE: readonly string[] = ['warnings', 'lines']
+export const MADE_ELSEWHERE: readonly string[] = ['warnings', 'trustWarnings', 'lines']
 
 export function logTexts(): readonly LogText[] {
   const folder = path.join(ROOT, 'src/haraka')
-  return readdirSync(folder).flatMap((name) => {
-    const file = path.join(folder, name)
-    const source = ts.createSourceFile(
-      name,
-      readFileSync(file, 'utf8'),
-      ts.ScriptTarget.Latest,
-      true,
-    )
-    return textsIn(source)
-  })
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) => {
+      const file = path.join(folder, name)
+      const source = ts.createSourceFile(
+        name,
+        readFileSync(file, 'utf8'),
+        ts.ScriptTarget.Latest,
+        true,
+      )
+      return textsIn(source)
+    })
 }
 
 function textsIn(source: ts.SourceFile): readonly LogText[] {
@@ -83,7 +86,7 @@ function levelsIn(node: ts.Node): readonly string[] {
   )
 }
 
-/** Every text that the expression can be. */
+/** Every possible text of the expression. */
 function textsOf(node: ts.Expression): readonly string[] {
   if (ts.isStringLiteralLike(node)) return [node.text]
   if (ts.isParenthesizedExpression(node)) return textsOf(node.expression)
@@ -114,7 +117,7 @@ function textsOf(node: ts.Expression): readonly string[] {
   )
 }
 
-/** A part of a longer text: constant, one of some, or what differs. */
+/** A part of a longer text: constant, one of several, or variable. */
 function partOf(node: ts.Expression): readonly string[] {
   if (isText(node)) return textsOf(node)
   const declared = ts.isIdentifier(node) ? declarationOf(node) : undefined
@@ -138,7 +141,7 @@ function joined(parts: readonly (readonly string[])[]): readonly string[] {
   )
 }
 
-/** What a function of the same file returns. */
+/** The texts that a function of the same file returns. */
 function returnedBy(name: string, source: ts.SourceFile): readonly ts.Expression[] {
   const found = source.statements.find(
     (each): each is ts.FunctionDeclaration =>
@@ -149,7 +152,7 @@ function returnedBy(name: string, source: ts.SourceFile): readonly ts.Expression
   )
 }
 
-/** What a name stands for: the constant in the nearest block around it. */
+/** The value of a name: the constant in the nearest enclosing block. */
 function declarationOf(name: ts.Identifier): ts.Expression | 'made-elsewhere' | undefined {
   for (let scope: ts.Node = name.parent; ; scope = scope.parent) {
     if (ts.isForOfStatement(scope)) {

@@ -1,4 +1,4 @@
-/** How do tests mint authorities, and leaves for mx.example.org? */
+/** Mints CAs, and leaves for mx.example.org. */
 import { mint } from '../../lab/certificates.js'
 import type { Minted, MintOptions } from '../../lab/certificates.js'
 import { MX } from './shapes.js'
@@ -18,7 +18,7 @@ export type Family = {
   readonly stranger: Minted
 }
 
-/** A chain of three without a flaw, and an authority that has nothing to do with it. */
+/** A flawless chain of three, and an unrelated CA. */
 export async function family(): Promise<Family> {
   const root = await ca('root')
   const intermediate = await ca('intermediate', { issuer: root })

@@ -1,4 +1,4 @@
-/** How do tests write DNS names? Through the one parser there is, or they fail. */
+/** DNS names for tests, through the project's parser; an invalid name throws. */
 import { parseDomainName } from '../../src/name.js'
 import type { DomainName } from '../../src/name.js'
 

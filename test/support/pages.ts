@@ -1,13 +1,13 @@
-/** How do tests read README.md and docs/*.md: tables, sections, blocks of code? */
+/** Reads tables, sections and code blocks of README.md and docs/*.md. */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT } from '../../lab/root.js'
 
-/** README.md, SECURITY.md and all of docs, by their way from the project's folder. */
+/** README.md, SECURITY.md and all of docs, relative to the project's folder. */
 export const PAGES: readonly string[] = [
   'README.md',
   'SECURITY.md',
-  ...readdirSync(path.join(ROOT, 'docs'))
+  ...readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ]
@@ -40,7 +40,29 @@ export function rowsOf(text: string): readonly TableRow[] {
   return rows
 }
 
-/** What stands in fenced blocks of this language, in order. */
+export type Entry = {
+  /** The `##` heading above it. */
+  readonly group: string
+  readonly name: string
+  /** Its first paragraph, which is one line of facts in a fixed form. */
+  readonly facts: string
+  /** All that follows. */
+  readonly text: string
+}
+
+/** The `###` sections of a page whose heading is one word in code. */
+export function entriesOf(text: string): readonly Entry[] {
+  return text.split(/^## /m).flatMap((part) => {
+    const [heading = '', ...sections] = part.split(/^### /m)
+    const group = heading.split('\n')[0]?.replaceAll('`', '') ?? ''
+    return sections.flatMap((section) => {
+      const [, name, facts = '', rest = ''] = /^`([^`\n]+)`\n\n(.*)\n\n?([^]*)$/.exec(section) ?? []
+      return name === undefined ? [] : [{ group, name, facts, text: rest.trim() }]
+    })
+  })
+}
+
+/** The contents of fenced blocks of this language, in order. */
 export function blocksOf(text: string, language: string): readonly string[] {
   return Array.from(text.matchAll(/^```(\w*)\n(.*?)^```$/gms))
     .filter(([, mark]) => mark === language)
@@ -54,7 +76,7 @@ export function sectionOf(text: string, heading: string): string {
   return after.split(/^## /m)[0] ?? ''
 }
 
-/** The words in code of a cell. */
+/** The code spans of a cell. */
 export function codesOf(cell: string): readonly string[] {
   return Array.from(cell.matchAll(/`([^`]+)`/g), ([, word = '']) => word)
 }

@@ -1,22 +1,23 @@
 /**
- * Relays that come and go with a test, and destinations that they can send to: how a
- * test starts both, and what it asks the mail hosts afterwards.
+ * Starts relays for the duration of a test, and destinations for their mail, and reads
+ * what the mail hosts saw.
  */
-import { destination } from '../../lab/destination.js'
+import { destinations } from '../../lab/destination.js'
 import type { DestinationOptions } from '../../lab/destination.js'
 import type { Haraka, HarakaOptions } from '../../lab/haraka.js'
 import { createAuthority, startLaboratory } from '../../lab/laboratory.js'
 import type { Laboratory } from '../../lab/laboratory.js'
-import type { MxHost, Session } from '../../lab/mx-host.js'
+import type { Session } from '../../lab/mx-dialog.js'
+import type { MxHost } from '../../lab/mx-host.js'
 import { installedRelease } from '../../lab/release.js'
 import { PLACE } from '../../lab/rows.js'
 import type { Row } from '../../lab/rows.js'
 
 export type Relays = {
   readonly laboratory: Laboratory
-  /** One for each label, `label.PLACE`. */
+  /** One per label, `label.PLACE`. */
   readonly rows: readonly Row[]
-  /** Starts Haraka, does the work, stops Haraka. */
+  /** Starts Haraka, runs the work, stops Haraka. */
   readonly withRelay: <T>(
     more: Partial<HarakaOptions>,
     work: (relay: Haraka) => Promise<T>,
@@ -25,13 +26,13 @@ export type Relays = {
   /** `mx-label.PLACE` of a label. */
   readonly hostOf: (label: string) => MxHost
   readonly domainOf: (label: string) => string
-  /** A certificate and key in PEM, for a relay's own use. */
+  /** A certificate and key in PEM, for use by a relay. */
   readonly certificate: () => Promise<{ readonly cert: string; readonly key: string }>
   /** Sessions at a label's host that name this recipient. */
   readonly sessionsFor: (label: string, recipient: string) => readonly Session[]
 }
 
-/** Names in DNS and no host. */
+/** A row with DNS records but no host. */
 const BARE = {
   policy: 'opportunistic',
   insecureMx: 'dane',
@@ -41,25 +42,21 @@ const BARE = {
 } as const
 
 /**
- * @param labels destinations, and what is special about each
- * @param more domains that have records and no host
+ * @param labels destinations, and the options of each
+ * @param more domains with records but no host
  */
 export async function startRelays(
   labels: Readonly<Record<string, DestinationOptions>>,
   more: readonly Pick<Row, 'domain' | 'records'>[] = [],
 ): Promise<Relays> {
-  // `npm run releases` has these tests run in other Harakas than the one in node_modules.
+  // `npm run releases` runs these tests in other Haraka releases than the one in node_modules.
   const release = process.env['HARAKA_RELEASE']
   const installed = release === undefined ? {} : installedRelease(release)
   const authority = await createAuthority()
   const { laboratory, rows } = await startLaboratory(async (port) => {
-    const all = await Promise.all(
-      Object.entries(labels).map(([label, options]) =>
-        destination(port, authority, label, options),
-      ),
-    )
+    const rows = await destinations(port, labels, authority)
     const bare = more.map((row): Row => ({ ...BARE, id: row.domain, ...row }))
-    return [...all.map(({ row }) => row), ...bare]
+    return [...rows, ...bare]
   })
   const placeOf = (label: string): string => labels[label]?.place ?? PLACE.signed
   const hostOf = (label: string): MxHost => {
@@ -91,7 +88,7 @@ export async function startRelays(
   }
 }
 
-/** What became of one message, in a few words. */
+/** The outcome of one message, in a few words. */
 export async function deliver(relay: Haraka, to: string, from?: string): Promise<string> {
   const outcome = await relay.outcomeOf(await relay.submit(to, from))
   if (outcome.kind !== 'delivered') return `${outcome.kind}: ${outcome.reason}`

@@ -1,10 +1,10 @@
 /**
- * How is a scenario read, and what resolver does it describe?
+ * Reads scenario files, and plays the resolver that a scenario describes.
  *
  * Scenario files are for people who know DNS and not TypeScript. A case is a
- * heading, what the DNS holds, and what has to follow:
+ * heading, the contents of the DNS, and the expected outcomes:
  *
- *     == what is special about it (where it is said) [ids of conformance requirements]
+ *     == circumstance (RFC section) [ids of conformance requirements]
  *     example.org              MX    secure    10 mx.example.org.
  *     mx.example.org           A     insecure  -> real.example.net 192.0.2.1
  *     mx.example.org           AAAA  secure    nodata
@@ -12,17 +12,19 @@
  *     > mandatory may mx.example.org unreachable mx-insecure
  *     > * deferred mx-bogus
  *
- * Status is `secure`, `insecure` or the cause of a failure. `-> NAME` is the name
- * that an alias led to. Records are separated by commas, or are `nodata` or
- * `nxdomain`. A wanted line names the policy (`*` for both), optionally `may` for
- * insecure_mx, optionally `relay`, then one host's demand, or what the message comes
- * to. What the DNS of a case does not hold must not be asked for.
+ * Status is `secure`, `insecure`, `stale-secure`, `stale-insecure` or the cause of a
+ * failure. `-> NAME` is the name that an alias leads to, `=> OWNER NAME` the same by a
+ * DNAME at OWNER. Records are separated by commas, or are `nodata` or
+ * `nxdomain`. A `>` line names the policy (`*` for both), optionally `may` for
+ * insecure_mx, optionally `relay`, then the requirement for one host, or the outcome for
+ * the message. A query for anything that the case does not list is an error.
  */
 import { readFileSync } from 'node:fs'
-import { FAILURE_CAUSES, RECORD_TYPES } from '../../src/lookup.js'
+import { FAILURE_CAUSES, ofType, RECORD_TYPES } from '../../src/lookup.js'
 import type {
   CachedResolver,
   DnsRecord,
+  Exchange,
   FailureCause,
   Lookup,
   RecordType,
@@ -65,7 +67,14 @@ export function readScenarios(file: string): readonly Scenario[] {
   return scenarios
 }
 
-/** A resolver that knows what the scenario holds and notes what it was asked. */
+/** What DNS holds by these lines, each as in a scenario file. */
+export function answersOf(text: string): Pick<Scenario, 'answers'> {
+  const answers = new Map<string, Lookup>()
+  for (const line of text.split('\n')) if (line !== '') readAnswer(line, answers)
+  return { answers }
+}
+
+/** A resolver with the answers of the scenario, which records its queries. */
 export function resolverOf({
   answers,
 }: Pick<Scenario, 'answers'>): Resolver & { readonly asked: string[] } {
@@ -76,13 +85,13 @@ export function resolverOf({
       const question = `${owner} ${type}`
       asked.push(question)
       const answer = answers.get(question)
-      if (answer) return Promise.resolve(answer)
+      if (answer) return Promise.resolve(ofType(answer, type))
       return Promise.reject(new Error(`the scenario does not want ${question} to be asked`))
     },
   }
 }
 
-/** The same with no memory to go past. */
+/** The same as a CachedResolver that caches nothing. */
 export function uncached(resolver: Resolver): CachedResolver {
   return {
     lookup: (owner, type) => resolver.lookup(owner, type),
@@ -90,7 +99,7 @@ export function uncached(resolver: Resolver): CachedResolver {
   }
 }
 
-/** Some instant well ahead; scenarios are not about time. */
+/** An instant far in the future; scenarios do not involve time. */
 export const SCENARIO_EXPIRY = Date.UTC(2030, 0, 1)
 
 function readWanted(text: string): Wanted {
@@ -124,12 +133,16 @@ function readAnswer(text: string, answers: Map<string, Lookup>): void {
 function toLookup(owner: string, type: RecordType, status: string, rest: string[]): Lookup {
   if (isCause(status))
     return { kind: 'failed', cause: status, detail: 'scenario', extendedErrors: [] }
-  if (status !== 'secure' && status !== 'insecure') throw new Error(`status ${status}`)
+  const [, stale, security] = /^(stale-)?(secure|insecure)$/.exec(status) ?? []
+  if (security !== 'secure' && security !== 'insecure') throw new Error(`status ${status}`)
+  const dname = rest[0] === '=>' ? rest.splice(0, 2, '->')[1] : undefined
   const target = rest[0] === '->' ? rest.splice(0, 2)[1] : undefined
   const common = {
-    security: status,
+    security,
+    ...(stale !== undefined && { isStale: true as const }),
     canonicalName: name(target ?? owner),
     aliases: target === undefined ? [] : [name(owner)],
+    ...(dname !== undefined && { dname: name(dname) }),
     expiresAt: SCENARIO_EXPIRY,
   } as const
   const data = rest.join(' ')
@@ -145,17 +158,26 @@ function toRecord(type: RecordType, text: string): DnsRecord {
   switch (type) {
     case 'MX': {
       const [preference, exchange = ''] = text.split(' ')
-      const held = exchange === '.' ? exchange : (nameFromWire(exchange.replace(/\.$/, '')) ?? '')
-      return { type, preference: Number(preference), exchange: held }
+      return { type, preference: Number(preference), exchange: toExchange(exchange) }
     }
     case 'A':
+      return { type, address: text }
     case 'AAAA':
       return { type, address: text }
     case 'CNAME':
+    case 'DNAME':
       return { type, target: name(text) }
     case 'TLSA':
       return { type, rdata: toRdata(text) }
+    case 'TXT':
+      return { type, text }
   }
+}
+
+function toExchange(text: string): Exchange {
+  if (text === '.') return { kind: 'root' }
+  const held = nameFromWire(text.replace(/\.$/, ''))
+  return held ? { kind: 'host', name: held } : { kind: 'unusable' }
 }
 
 /** `3 1 1 HEX`; `x*N` in the data repeats an octet. */

@@ -1,8 +1,8 @@
 /**
- * Which chains do property tests and the comparison with OpenSSL try?
+ * Chains for property tests and for the comparison with OpenSSL.
  *
- * Each shape is a list as a server would send it, leaf first, and the certificates
- * that records may name. Good ones and one flaw at a time.
+ * Each shape is a list as sent by a server, leaf first, and the certificates
+ * that records may name. Some are good, the others have one flaw each.
  */
 import {
   KeyUsageFlags,
@@ -111,7 +111,7 @@ const FLAWS: Readonly<Record<string, Flaws>> = {
   },
 }
 
-/** Every shape, made anew. */
+/** Every shape, newly created. */
 export async function mintShapes(): Promise<readonly Shape[]> {
   const stranger = await mint({ subject: 'CN=stranger', isCa: true })
   const flawed = Object.entries(FLAWS).map(async ([name, flaws]) => {
@@ -143,19 +143,10 @@ async function odd(stranger: Minted): Promise<readonly Shape[]> {
   const impostor = await mint({ subject: 'CN=intermediate', isCa: true, issuer: root })
   const selfSigned = await mint({ subject: `CN=${MX}`, names: [MX] })
   const direct = await mint({ subject: `CN=${MX}`, names: [MX], issuer: root })
-  const crossed = await mint({
-    subject: 'CN=intermediate',
-    isCa: true,
-    issuer: stranger,
-    keys: intermediate.keys,
-  })
-  const stale = await mint({
-    subject: 'CN=intermediate',
-    isCa: true,
-    issuer: root,
-    keys: intermediate.keys,
-    ...PAST,
-  })
+  const { keys } = intermediate
+  const twin = { subject: 'CN=intermediate', isCa: true, keys }
+  const crossed = await mint({ ...twin, issuer: stranger })
+  const stale = await mint({ ...twin, issuer: root, ...PAST })
   const renamed = await mint({
     subject: `CN=${MX}`,
     names: [MX],

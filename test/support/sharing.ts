@@ -1,12 +1,12 @@
 /**
- * Relays that share facts through Redis: how a test starts them, sends them mail in
- * bursts, and sees what arrived, what was verified and how fast it went.
+ * Relays that share DNS facts through Redis: starts them, sends them mail in
+ * bursts, and reports what arrived, what was verified and how long it took.
  */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { until } from '../../lab/child.js'
-import { destination } from '../../lab/destination.js'
-import type { Destination } from '../../lab/destination.js'
+import { destinations } from '../../lab/destination.js'
+import type { DestinationOptions } from '../../lab/destination.js'
 import type { Haraka } from '../../lab/haraka.js'
 import { createAuthority, startLaboratory } from '../../lab/laboratory.js'
 import type { Laboratory } from '../../lab/laboratory.js'
@@ -18,9 +18,13 @@ export const hostOf = (label: string): string => `mx-${label}.${PLACE.signed}`
 
 export type Setup = {
   readonly resolverPort?: number
+  /** Additional lines of [resolver]. */
+  readonly resolverLines?: readonly string[]
   readonly redisLines: readonly string[]
   readonly policyLines?: readonly string[]
   readonly workers?: number
+  /** How far the relay's wall clock is ahead, in milliseconds. */
+  readonly aheadMs?: number
 }
 
 export type Sharing = {
@@ -28,44 +32,51 @@ export type Sharing = {
   readonly authority: Authority
   readonly rows: readonly Row[]
   readonly startRelay: (setup: Setup) => Promise<Haraka>
-  /** What came of one message to this recipient. */
+  /** The outcome of one message to this recipient. */
   readonly deliver: (relay: Haraka, to: string) => Promise<string>
-  /** Recipients whose mail this host took. */
+  /** Recipients whose mail this host accepted. */
   readonly arrivals: (host: string) => readonly Arrival[]
 }
 
 type Arrival = { readonly to: string; readonly isEncrypted: boolean }
 
-/** @param labels destinations, and what is special about each */
+/** @param labels destinations, and the options of each */
 export async function startSharing(
-  labels: Readonly<Record<string, Parameters<typeof destination>[3]>>,
+  labels: Readonly<Record<string, DestinationOptions>>,
 ): Promise<Sharing> {
   const authority = await createAuthority()
   const { laboratory, rows } = await startLaboratory(async (port) => {
-    const all: readonly Destination[] = await Promise.all(
-      Object.entries(labels).map(([label, options]) =>
-        destination(port, authority, label, options),
-      ),
-    )
-    return all.map(({ row }) => row)
+    return destinations(port, labels, authority)
   })
   return {
     laboratory,
     authority,
     rows,
 
-    startRelay({ resolverPort, redisLines, policyLines = [], workers = 0 }) {
+    startRelay({
+      resolverPort,
+      resolverLines = [],
+      redisLines,
+      policyLines = [],
+      workers = 0,
+      aheadMs = 0,
+    }) {
       const daneIni = [
         ...policyLines,
         '[resolver]',
         `server[] = 127.0.0.1:${resolverPort ?? laboratory.names.unboundPort}`,
+        ...resolverLines,
         '[redis]',
         ...redisLines,
       ]
       const files = {
         'outbound.ini': 'local_mx_ok=true\nconnect_timeout=5\ntemp_fail_intervals=1h*3',
       }
-      return laboratory.startRelay('dane', { files, workers }, daneIni.join('\n'))
+      const options =
+        aheadMs === 0
+          ? {}
+          : { plugins: ['clock', 'dane'], ownPlugins: { clock: clockAhead(aheadMs) } }
+      return laboratory.startRelay('dane', { files, workers, ...options }, daneIni.join('\n'))
     },
 
     async deliver(relay, to) {
@@ -80,14 +91,25 @@ export async function startSharing(
   }
 }
 
-/** How often the log says it. */
+/** A plugin that sets the wall clock of the whole process, not only of Haraka's plugin sandbox. */
+function clockAhead(milliseconds: number): string {
+  return [
+    `const clock = require('node:events').constructor('return Date')()`,
+    'const now = clock.now',
+    `clock.now = () => now() + ${milliseconds}`,
+    'exports.register = () => undefined',
+    '',
+  ].join('\n')
+}
+
+/** How often the log has this text. */
 export const count = (relay: Haraka, text: string): number =>
   relay.log().filter((line) => line.includes(text)).length
 
-/** Messages; as many as are wanted with `BURST=500 npm test -- redis-faults`. */
+/** Messages in a burst; set with `BURST=500 npm test -- redis-faults`. */
 export const BURST = Number(process.env['BURST'] ?? 250)
 
-/** Sends a burst, each message to a domain that nobody has asked for, with a fault in its midst. */
+/** Sends a burst, each message to a domain not queried before, and injects a fault halfway. */
 export async function burst(
   context: TestContext,
   { arrivals }: Sharing,

@@ -1,4 +1,4 @@
-/** How do tests make real handshakes? A server on loopback for as long as some work takes. */
+/** Real TLS handshakes with a server on loopback, which runs for the duration of some work. */
 import { connect, createServer } from 'node:tls'
 import type { ConnectionOptions, TlsOptions, TLSSocket } from 'node:tls'
 import type { Minted } from '../../lab/certificates.js'
@@ -30,7 +30,7 @@ export async function withTlsServer<T>(
   }
 }
 
-/** What `look` sees when the handshake is done; rejects if it fails. The connection is closed then. */
+/** Returns the result of `look` after the handshake, rejects if it fails, and closes the connection. */
 export function handshake<T>(
   port: number,
   options: ConnectionOptions,

@@ -7,6 +7,7 @@ import { ROOT } from '../../lab/root.js'
 import { METRICS } from '../../src/metrics/catalog.js'
 import { ALL_REASONS, phraseOf, statusOf } from '../../src/reason.js'
 import type { Reason } from '../../src/reason.js'
+import { entriesOf, pageText } from '../support/pages.js'
 
 /** The rows of a file's tables whose first cell is one word in code. */
 function rowsOf(file: string): readonly (readonly string[])[] {
@@ -18,26 +19,26 @@ function rowsOf(file: string): readonly (readonly string[])[] {
 }
 
 describe('docs/reasons.md', () => {
-  const rows = rowsOf('reasons.md')
+  const entries = entriesOf(pageText('docs/reasons.md'))
 
-  test('has every reason once, and no other', () => {
-    assert.deepEqual(rows.map(([reason]) => reason).toSorted(), ALL_REASONS.toSorted())
+  test('lists every reason exactly once, and no other word', () => {
+    assert.deepEqual(entries.map(({ name }) => name).toSorted(), ALL_REASONS.toSorted())
   })
 
   for (const reason of ALL_REASONS) {
-    test(`${reason}: phrase and status of the source, and every cell filled`, () => {
-      const [, phrase, status, ...told] = rows.find(([each]) => each === reason) ?? []
+    test(`${reason}: phrase and status match the source, with meaning and advice`, () => {
+      const { facts = '', text = '' } = entries.find(({ name }) => name === reason) ?? {}
+      const [, status, phrase, mail = ''] = /^([\d.]+), "(.+)"\. Mail: (.+)\.$/.exec(facts) ?? []
       assert.equal(phrase, phraseOf(reason))
       assert.equal(status, statusOf(reason).join('.'))
-      assert.equal(told.length, 4)
-      for (const cell of told.slice(0, 3)) assert.ok(cell.length > 3)
-      assert.match(told[2] ?? '', statusOf(reason)[0] === 5 ? /^returned$/ : /waits$/)
+      assert.match(mail, statusOf(reason)[0] === 5 ? /^returned$/ : /waits$/)
+      assert.match(text, /^.+\n\nWhat to do(, at the destination)?: .{4,}$/m)
     })
   }
 })
 
 describe('docs/metrics.md', () => {
-  test('has every metric with its type and labels, and no other', () => {
+  test('lists every metric with its type and labels, and no other', () => {
     const documented = rowsOf('metrics.md').map(([name, type, labels = '', what = '']) => {
       assert.ok(what.length > 20)
       return [name, type, Array.from(labels.matchAll(/`(\w+)`/g), ([, label]) => label)]
@@ -50,7 +51,7 @@ describe('docs/metrics.md', () => {
     assert.deepEqual(documented.toSorted(), there.toSorted())
   })
 
-  test('its alerts ask for metrics and labels that exist', () => {
+  test('alerts use only metrics and labels that exist', () => {
     const text = readFileSync(path.join(ROOT, 'docs/metrics.md'), 'utf8')
     const labels = new Map<string, readonly string[]>(
       Object.entries(METRICS).map(([name, definition]) => [name, definition.labels]),

@@ -52,7 +52,7 @@ for (const [circumstance, text, wanted] of written) {
 
 const wire: readonly (readonly [string, string, string | undefined])[] = [
   ['upper case', 'MX.EXAMPLE.ORG', 'mx.example.org'],
-  ['the root is no name', '.', undefined],
+  ['the root is not a name', '.', undefined],
   ['wildcard as MX exchange', '*.example.org', '*.example.org'],
   ['slash (RFC 2317 §4)', '0/26.2.0.192.in-addr.arpa', '0/26.2.0.192.in-addr.arpa'],
   ['an address in the form of a name', '192.0.2.7', '192.0.2.7'],
@@ -70,6 +70,6 @@ test('TLSA owner: port in decimal, no leading zeros (RFC 6698 §3) [R6698-3-a]',
   assert.equal(tlsaOwner(25, name('mx.example.org')), '_25._tcp.mx.example.org')
 })
 
-test('TLSA owner: a base too long for the prefix has none', () => {
+test('TLSA owner: none if the base is too long for the prefix', () => {
   assert.equal(tlsaOwner(25, name(name253)), undefined)
 })

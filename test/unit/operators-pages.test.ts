@@ -8,46 +8,54 @@ import { createAuthority } from '../../lab/laboratory.js'
 import { ROOT } from '../../lab/root.js'
 import { readTable } from '../../lab/rows.js'
 import type { Row } from '../../lab/rows.js'
-import { parseIni } from '../../src/ini.js'
-import { OptionReader, SettingsError } from '../../src/option-reader.js'
-import { parseSettings } from '../../src/settings.js'
-import { blocksOf, codesOf, PAGES, pageText, rowsOf } from '../support/pages.js'
+import { parseIni } from '../../src/settings/ini.js'
+import { OptionReader, SettingsError } from '../../src/settings/option-reader.js'
+import { parseSettings } from '../../src/settings/settings.js'
+import { blocksOf, codesOf, entriesOf, PAGES, pageText, rowsOf } from '../support/pages.js'
 
 describe('docs/options.md', () => {
-  const options = rowsOf(pageText('docs/options.md')).map(({ heading, cells }) => {
-    const [name = '', value = '', range = '', told = ''] = cells
-    const section = /^\[(\w+)\]$/.exec(heading)?.[1] ?? ''
-    return { section, key: codesOf(name)[0] ?? '', value: codesOf(value)[0], range, told }
+  const options = entriesOf(pageText('docs/options.md')).map(({ group, name, facts, text }) => {
+    const section = /^\[(\w+)\]$/.exec(group)?.[1] ?? ''
+    const value = /^Default: `([^`]+)`\./.exec(facts)?.[1]
+    const [, range] = /\bRange: (\d+\w* to \d+\w*)\./.exec(facts) ?? []
+    const [, words = ''] = /\b(?:Values|Examples): (.*)\.$/.exec(facts) ?? []
+    return { section, key: name, value, range, words: codesOf(words), text }
   })
   const nameOf = ({ section, key }: { section: string; key: string }): string =>
     `[${section}] ${key.replace('[]', '')}`
   const ini = ({ section, key }: { section: string; key: string }, value: string): string =>
     `${section === '' ? '' : `[${section}]\n`}${key} = ${value}\n`
 
-  test('has every option that the parser asks for, and no other', () => {
+  test('lists every option that the parser reads, and no other', () => {
     assert.deepEqual(options.map(nameOf).toSorted(), askedFor().toSorted())
   })
 
-  test('has every option of config/dane.ini with its default, and no other', () => {
+  test('lists every option of config/dane.ini with its default, and no other', () => {
     const shipped = shippedOptions()
     assert.deepEqual(options.map(nameOf).toSorted(), [...shipped.keys()].toSorted())
     for (const option of options) {
       assert.equal(option.value, shipped.get(nameOf(option)), nameOf(option))
-      assert.ok(option.told.length > 10, nameOf(option))
+      assert.ok(option.text.length > 10, nameOf(option))
     }
   })
 
+  test('has a range or words to check', () => {
+    assert.equal(options.filter(({ range }) => range !== undefined).length, 14)
+    assert.equal(options.filter(({ words }) => words.length > 0).length, 13)
+  })
+
   for (const option of options) {
-    const range = /^(\d+\w*) to (\d+\w*)$/.exec(option.range)
-    if (range) {
-      test(`${nameOf(option)}: ${option.range}`, () => {
-        const [, least = '', most = ''] = range
+    const { range, words } = option
+    if (range !== undefined) {
+      test(`${nameOf(option)}: ${range}`, () => {
+        const [least = '', most = ''] = range.split(' to ')
         for (const good of [least, most]) parseSettings(ini(option, good))
         for (const bad of [below(least), above(most)]) refused(ini(option, bad))
       })
-    } else if (/^(`[^`]+`(, )?)+$/.test(option.range)) {
-      test(`${nameOf(option)}: ${option.range}`, () => {
-        for (const good of codesOf(option.range)) parseSettings(ini(option, good))
+    }
+    if (words.length > 0) {
+      test(`${nameOf(option)}: ${words.join(', ')}`, () => {
+        for (const good of words) parseSettings(ini(option, good))
         refused(ini(option, 'something else'))
       })
     }
@@ -66,7 +74,7 @@ describe('docs/verdicts.md', () => {
     for (const word of shown) {
       const known = facts([mx, address, tlsa, word])
       test(`${source}, ${policy}: ${known}`, () => {
-        // The one cell in which the gateways differ is `insecure_mx`.
+        // The gateways differ in a single cell, `insecure_mx`.
         const may = source === 'esa' && policy === 'opportunistic' ? under : []
         const { cells } = [...may, ...table].find((each) => facts(each.cells) === known) ?? {}
         const told = cells?.[policy === 'opportunistic' ? 4 : 5]
@@ -115,14 +123,18 @@ describe('examples', () => {
     }
   }
 
-  test('there are some', () => {
+  test('there are examples', () => {
     assert.ok(PAGES.flatMap((page) => blocksOf(pageText(page), 'ini')).length >= 8)
   })
 })
 
+test('no page has leftovers of a merge', () => {
+  for (const page of PAGES) assert.doesNotMatch(pageText(page), /^(<{7}|={7}|>{7}|\| ={7}|> > > )/m)
+})
+
 describe('links', () => {
   for (const page of PAGES) {
-    test(`${page}: each leads to a page and a heading that there are`, () => {
+    test(`${page}: every link leads to an existing page and heading`, () => {
       for (const [, target = ''] of pageText(page).matchAll(/\]\(([^)\s]+)\)/g)) {
         if (/^https?:/.test(target)) continue
         const [file = '', anchor] = target.split('#')
@@ -133,13 +145,20 @@ describe('links', () => {
     })
   }
 
+  test('none from a page of the package to one that is only in the repository', () => {
+    const packed = PAGES.filter((page) => !page.startsWith('docs/dev/') && page !== 'README.md')
+    for (const page of packed) assert.doesNotMatch(pageText(page), /\]\([^)]*dev\//, page)
+    // In the README only where it says so.
+    assert.doesNotMatch(pageText('README.md').split('\n## Development\n')[0] ?? '', /\]\(docs\/dev/)
+  })
+
   test('README leads to every page for operators', () => {
     const readme = pageText('README.md')
     for (const page of PAGES.slice(1)) assert.ok(readme.includes(`](${page})`), page)
   })
 })
 
-/** As GitHub makes them. */
+/** Anchors as GitHub generates them. */
 function anchorsOf(text: string): ReadonlySet<string> {
   const titles = Array.from(text.matchAll(/^#+ (.*)$/gm), ([, title = '']) => title)
   return new Set(
@@ -152,7 +171,7 @@ function anchorsOf(text: string): ReadonlySet<string> {
   )
 }
 
-/** Every section and key that `parseSettings` looks for, but for [domains], whose keys are the operator's. */
+/** Every section and key that `parseSettings` reads, except [domains], whose keys are the operator's. */
 function askedFor(): readonly string[] {
   const asked = new Set<string>()
   const find: unknown = Reflect.get(OptionReader.prototype, 'find')
@@ -170,19 +189,20 @@ function askedFor(): readonly string[] {
   return [...asked]
 }
 
-/** By name; undefined where the file shows an example in place of a default. */
+/** By name; undefined if the file shows an example instead of a default. */
 function shippedOptions(): ReadonlyMap<string, string | undefined> {
   const text = readFileSync(path.join(ROOT, 'config/dane.ini'), 'utf8')
-  const entriesOf = (pattern: RegExp): readonly (readonly [string, string])[] => {
-    const entries = parseIni(text.replace(pattern, ''))
-    assert.ok(!('fault' in entries))
+  const read = (pattern: RegExp): readonly (readonly [string, string])[] => {
+    const ini = parseIni(text.replace(pattern, ''))
+    assert.ok(ini.kind === 'read')
+    const { entries } = ini
     return entries
       .filter(({ section }) => section !== 'domains')
       .map(({ section, key, value }) => [`[${section}] ${key}`, value])
   }
-  // A default has no space behind its semicolon, an example has one.
-  const defaults = new Map(entriesOf(/^;(?=[a-z_]+(\[\])? = )/gm))
-  const all = entriesOf(/^; ?(?=[a-z_]+(\[\])? = )/gm)
+  // A default has no space after its semicolon, an example has one.
+  const defaults = new Map(read(/^;(?=[a-z_\d]+(\[\])? = )/gm))
+  const all = read(/^; ?(?=[a-z_\d]+(\[\])? = )/gm)
   return new Map(all.map(([name]) => [name, defaults.get(name)]))
 }
 
@@ -190,7 +210,7 @@ function refused(text: string): void {
   assert.throws(() => parseSettings(text), SettingsError, text)
 }
 
-/** The nearest that is out of range: `below('10ms')` is `9ms`. */
+/** The nearest value out of range: `below('10ms')` is `9ms`. */
 function below(bound: string): string {
   return bound.replace(/\d+/, (digits) => String(Number(digits) - 1))
 }
@@ -198,3 +218,11 @@ function below(bound: string): string {
 function above(bound: string): string {
   return bound.replace(/\d+/, (digits) => String(Number(digits) + 1))
 }
+
+test('every page has npx --no: without it, npx downloads a package of that name and runs it', () => {
+  for (const page of PAGES) {
+    const shown = blocksOf(pageText(page), 'sh').join('\n')
+    assert.doesNotMatch(shown, /npx (?!--no )/, page)
+    assert.doesNotMatch(shown, /(^|[^/-])\bnpx --no (?!haraka-dane)/, page)
+  }
+})

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { mint } from '../../lab/certificates.js'
 import type { Minted } from '../../lab/certificates.js'
-import { openCertificate } from '../../src/certificate.js'
-import { filterTlsa, tlsaText, toRecord } from '../../src/tlsa.js'
+import { openCertificate } from '../../src/x509/certificate.js'
+import { filterTlsa, tlsaText } from '../../src/tlsa.js'
 import { build, ecKeys, oid } from '../support/der-builder.js'
+import { curveSpki } from '../support/forge.js'
 
 const sha256 = '00'.repeat(32)
 const sha512 = '11'.repeat(64)
@@ -46,8 +47,12 @@ describe('the usability filter', () => {
     ['SHA2-256 of nothing', '3 1 1', 'wrong-digest-length'],
     ['SHA2-512 of 32 octets', `2 0 2 ${sha256}`, 'wrong-digest-length'],
     ['Full(0) of nothing [R6698-4.1-f]', '3 0 0', 'not-a-certificate'],
-    ['Full(0) certificate that is none [R6698-4.1-f]', '2 0 0 3003020101', 'not-a-certificate'],
-    ['Full(0) key that is none [R6698-4.1-f]', '2 1 0 3003020101', 'not-a-public-key'],
+    [
+      'Full(0) data that is not a certificate [R6698-4.1-f]',
+      '2 0 0 3003020101',
+      'not-a-certificate',
+    ],
+    ['Full(0) data that is not a key [R6698-4.1-f]', '2 1 0 3003020101', 'not-a-public-key'],
     ['Full(0) key of nothing', '3 1 0', 'not-a-public-key'],
   ]
   for (const [circumstance, text, reason] of unusable) {
@@ -73,20 +78,23 @@ describe('the usability filter', () => {
           const text = `${usage} ${selector} ${data[0]} ${data[1]}`
           const { usable } = filterTlsa([record(text)])
           assert.equal(usable.length, 1, text.slice(0, 6))
-          assert.deepEqual(usable.map(toRecord), [record(text)])
+          assert.deepEqual(
+            usable.map(({ published }) => published),
+            [record(text)],
+          )
         }
       }
     }
   })
 
-  test('a certificate with an octet behind it is unusable', () => {
+  test('a certificate followed by an extra octet is unusable', () => {
     const text = `2 0 0 ${certificate.der.toString('hex')}00`
     assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-certificate')
   })
 
-  test('a certificate that is not in DER is unusable, though OpenSSL would read it', () => {
+  test('a certificate in BER is unusable, although OpenSSL reads it', () => {
     const ecdsaWithSha256 = oid('1.2.840.10045.4.3.2')
-    // The length in long form, where the short one would do.
+    // The length in long form where the short form is required.
     const header = Buffer.from([0x30, 0x81, ecdsaWithSha256.length])
     const innerAlgorithm = Buffer.concat([header, ecdsaWithSha256])
     const { der } = build({ keys: ecKeys(), innerAlgorithm })
@@ -97,32 +105,52 @@ describe('the usability filter', () => {
     }
   })
 
-  test('a key with an octet behind it is unusable, though OpenSSL would read it', () => {
+  test('a key followed by an extra octet is unusable, although OpenSSL reads it', () => {
     const text = `3 1 0 ${certificate.spki.toString('hex')}00`
     assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-public-key')
   })
 
-  test('a certificate in PEM is unusable, though OpenSSL would read it', () => {
+  test('a certificate in PEM is unusable, although OpenSSL reads it', () => {
     const text = `2 0 0 ${Buffer.from(certificate.pem).toString('hex')}`
     assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-certificate')
   })
 
-  test('a certificate where a key belongs is unusable', () => {
+  test('a certificate under selector 1 is unusable', () => {
     const text = `3 1 0 ${certificate.der.toString('hex')}`
     assert.equal(filterTlsa([record(text)]).unusable[0]?.reason, 'not-a-public-key')
   })
 
-  test('unusable records do not make their neighbors unusable (RFC 6698 §4.1) [R6698-4.1-e]', () => {
+  test('a key with explicit curve parameters counts as usable and is not given to OpenSSL', () => {
+    const { usable } = filterTlsa([record(`2 1 0 ${curveSpki().toString('hex')}`)])
+    assert.equal(usable.length, 1)
+  })
+
+  test('unreadable records beyond the number examined count as usable', () => {
+    const junk = (index: number): { rdata: Buffer } => {
+      const digits = index.toString(16).padStart(2, '0')
+      return record(index % 2 === 0 ? `2 1 0 3003${digits}0000` : `3 0 0 3003${digits}0000`)
+    }
+    const all = Array.from({ length: 17 }, (_, index) => junk(index))
+    assert.equal(filterTlsa(all.slice(0, 16)).usable.length, 0)
+    // The safe direction: such a host must be authenticated, not merely encrypted.
+    const { usable, unusable } = filterTlsa(all)
+    assert.deepEqual([usable.length, unusable.length], [1, 16])
+  })
+
+  test('unusable records do not affect the others of the RRset (RFC 6698 §4.1) [R6698-4.1-e]', () => {
     const good = `3 1 1 ${sha256}`
     const { usable, unusable } = filterTlsa([record('3 1 1 00'), record(good), record('9 9 9')])
-    assert.deepEqual(usable.map(toRecord), [record(good)])
+    assert.deepEqual(
+      usable.map(({ published }) => published),
+      [record(good)],
+    )
     assert.equal(unusable.length, 2)
   })
 })
 
 describe('digest agility (RFC 7671 §9)', () => {
   const kept = (...texts: readonly string[]): readonly string[] =>
-    filterTlsa(texts.map(record)).usable.map((usable) => tlsaText(toRecord(usable), 0).slice(0, 5))
+    filterTlsa(texts.map(record)).usable.map((usable) => tlsaText(usable.published).slice(0, 5))
 
   test('the strongest digest of a usage and selector displaces the weaker [R7671-9-a R7671-9-b R7672-5-a]', () => {
     assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 2 ${sha512}`), ['3 1 2'])
@@ -134,20 +162,20 @@ describe('digest agility (RFC 7671 §9)', () => {
       '2 1 2',
     ])
   })
-  test('after the malformed are gone: a short SHA2-512 displaces nothing [R7671-9-c]', () => {
+  test('malformed records are dropped first: a short SHA2-512 displaces nothing [R7671-9-c]', () => {
     assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 2 ${sha256}`), ['3 1 1'])
   })
   test('an unknown digest displaces nothing', () => {
     assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 3 ${sha512}`), ['3 1 1'])
   })
-  test('several records of the strongest digest stay', () => {
+  test('several records of the strongest digest are kept', () => {
     assert.deepEqual(kept(`3 1 1 ${sha256}`, `3 1 1 ${'ff'.repeat(32)}`), ['3 1 1', '3 1 1'])
   })
-  test('the displaced are named', () => {
+  test('the displaced records are reported', () => {
     const { unusable } = filterTlsa([record(`3 1 1 ${sha256}`), record(`3 1 2 ${sha512}`)])
     assert.deepEqual(unusable, [{ record: record(`3 1 1 ${sha256}`), reason: 'weaker-digest' }])
   })
-  test('Full(0) stays beside digests [R7671-9-b]', async () => {
+  test('Full(0) is kept beside digests [R7671-9-b]', async () => {
     const { spki } = await mint({ subject: 'CN=mx.example.org' })
     assert.deepEqual(kept(`3 1 0 ${spki.toString('hex')}`, `3 1 1 ${sha256}`, `3 1 2 ${sha512}`), [
       '3 1 0',

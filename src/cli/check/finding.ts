@@ -1,17 +1,16 @@
 /**
- * What is a line of `haraka-dane check`?
+ * One line of `haraka-dane check`: the state of one part of the set-up, and what to do.
  *
- * How things stand with one part of the set-up, and what to do where they do not stand
- * well. Plain data; pure.
+ * Plain data; pure.
  */
 
 export type Finding = {
-  /** unknown: it could not be looked at. */
+  /** unknown: it could not be checked. */
   readonly level: 'ok' | 'warning' | 'problem' | 'unknown'
   /** The part that it is about. */
   readonly topic: string
   readonly text: string
-  /** What to do about it; undefined where all is well. */
+  /** What to do about it; undefined if all is well. */
   readonly todo?: string
 }
 
@@ -23,7 +22,7 @@ export function warning(topic: string, text: string, todo: string): Finding {
   return { level: 'warning', topic, text, todo }
 }
 
-/** Mail is not protected, or not delivered, or what was asked for does not work. */
+/** Mail is not protected or not delivered, or something that was configured does not work. */
 export function problem(topic: string, text: string, todo: string): Finding {
   return { level: 'problem', topic, text, todo }
 }
@@ -32,7 +31,7 @@ export function unknown(topic: string, text: string, todo: string): Finding {
   return { level: 'unknown', topic, text, todo }
 }
 
-/** 1 a problem, 3 none but something could not be looked at, 0 all is well or next to it. */
+/** 1 there is a problem, 3 none but something could not be checked, 0 nothing but warnings. */
 export function exitCode(findings: readonly Finding[]): number {
   const is = (wanted: Finding['level']): boolean => findings.some(({ level }) => level === wanted)
   return is('problem') ? 1 : is('unknown') ? 3 : 0

@@ -1,19 +1,22 @@
 /**
- * What does Haraka read in its own configuration?
+ * Reads an ini file of Haraka's as Haraka does.
  *
- * Haraka's reader skips a line that it does not understand; so does this one, since the
- * question is what Haraka makes of the file. Of a key that stands twice the last counts.
- * Pure.
+ * Haraka's reader skips lines that it cannot parse, and so does this one. If a key occurs
+ * twice, the last value counts. Pure.
  */
-import { parseIni } from '../../ini.js'
-import type { IniEntry } from '../../ini.js'
+import { parseIni } from '../../settings/ini.js'
+import type { IniEntry } from '../../settings/ini.js'
 
 export type HarakaIni = {
-  /** As it stands there; '' for the part before any section. */
+  /** As written; section '' is the part before any section. */
   readonly value: (section: string, key: string) => string | undefined
-  /** Of `key[]`. */
+  /** Whether it is set to a value that haraka-config reads as true. */
+  readonly isOn: (section: string, key: string) => boolean
+  /** The values of `key[]`. */
   readonly list: (section: string, key: string) => readonly string[]
-  /** Every value of that key, whatever the section. */
+  /** A whole section, each value as haraka-config returns it, with the booleans of tls.ini. */
+  readonly options: (section: string) => Readonly<Record<string, unknown>>
+  /** The values of that key in all sections. */
   readonly everywhere: (key: string) => readonly string[]
 }
 
@@ -27,17 +30,43 @@ export function readHarakaIni(text: string): HarakaIni {
       .map(({ value }) => value)
   return {
     value: (section, key) => of(section, key, false).at(-1),
+    isOn: (section, key) => isTruth(of(section, key, false).at(-1) ?? 'no'),
     list: (section, key) => of(section, key, true),
+    options: (section) =>
+      Object.fromEntries(
+        entries
+          .filter((entry) => sectionOf(entry) === section)
+          .map(({ key, isList, value }) => [
+            key,
+            isList ? of(section, key, true).map(numberOrText) : typed(key, value),
+          ]),
+      ),
     everywhere: (key) => entries.filter((entry) => entry.key === key).map(({ value }) => value),
   }
 }
 
-/** As haraka-config has it. */
+function typed(key: string, value: string): unknown {
+  return BOOLEANS.has(key) ? isTruth(value) : numberOrText(value)
+}
+
+function numberOrText(value: string): string | number {
+  return /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value
+}
+
+/** The booleans that Haraka declares for every section of tls.ini. */
+const BOOLEANS: ReadonlySet<string> = new Set([
+  'requestCert',
+  'rejectUnauthorized',
+  'honorCipherOrder',
+  'requestOCSP',
+])
+
+/** By the rule of haraka-config. */
 export function isTruth(value: string): boolean {
   return /^(?:true|yes|ok|enabled|on|1)$/i.test(value)
 }
 
-/** Lines that say something, as Haraka reads `config/plugins`. */
+/** Lines that are neither blank nor comments, as Haraka reads `config/plugins`. */
 export function readHarakaList(text: string): readonly string[] {
   return text
     .split(/\r\n|\r|\n/)
@@ -46,9 +75,9 @@ export function readHarakaList(text: string): readonly string[] {
 }
 
 function lenient(text: string): readonly IniEntry[] {
-  const lines = text.split(/\r\n|\r|\n/).filter((line) => !('fault' in parseIni(line)))
-  const entries = parseIni(lines.join('\n'))
-  return 'fault' in entries ? [] : entries
+  const lines = text.split(/\r\n|\r|\n/).filter((line) => parseIni(line).kind === 'read')
+  const ini = parseIni(lines.join('\n'))
+  return ini.kind === 'read' ? ini.entries : []
 }
 
 function sectionOf({ section }: IniEntry): string {

@@ -1,10 +1,10 @@
 /**
- * Which Haraka is here, and what do the plugins that it loads look like?
+ * Finds Haraka, and the plugins that it loads.
  *
- * Looks where Haraka itself looks for plugins: the relay's folder, what npm installed
- * there, then Haraka's own. Haraka is looked for beside the relay, behind `haraka` in
- * PATH and among the global packages of this Node. Effects: reads files, at most 1 MB of
- * each; runs nothing of what it finds.
+ * Searches for plugins where Haraka does, in its order: the relay's folder, what npm
+ * installed there, then Haraka's own. Searches for Haraka next to the relay, behind
+ * `haraka` in PATH and among the global packages of this Node. Effects: reads files, at
+ * most 1 MB of each; runs nothing that it finds.
  */
 import { openSync, closeSync, existsSync, readSync, realpathSync } from 'node:fs'
 import path from 'node:path'
@@ -19,41 +19,84 @@ export function findHaraka(relay: string): Haraka | undefined {
     ...NAMES.map((name) => path.join(process.execPath, '../../lib/node_modules', name)),
   ]
   for (const place of places) {
-    const version = stringOf(packageOf(place)?.['version'])
-    // Haraka itself looks from where it really is.
+    const version = readVersion(place)
+    // Haraka itself resolves symbolic links.
     if (version !== undefined) return { folder: realpathSync(place), version }
   }
   return undefined
 }
 
-/** The code of a plugin that config/plugins lists; undefined if there is no such file. */
-export function readPluginSource(
+export type FoundPlugin = {
+  /** A file, or the folder of a package. */
+  readonly place: string
+  /** Undefined for a file. */
+  readonly package:
+    | {
+        readonly name: string
+        readonly version: string
+        /** Its entry point, relative to its folder. */
+        readonly main: string
+      }
+    | undefined
+  /** Undefined: there is no code at the entry point, or it cannot be read. */
+  readonly source: string | undefined
+}
+
+/** What Haraka loads under a name in config/plugins: the first that it finds. */
+export function findPlugin(
   relay: string,
   haraka: Haraka | undefined,
   name: string,
-): string | undefined {
-  // What leads out of these folders is no plugin's name.
+): FoundPlugin | undefined {
+  // A name that leads out of these folders is not a plugin's.
   if (!/^[\w@][\w@./-]*$/.test(name) || name.includes('..')) return undefined
-  const homes = [relay, ...(haraka ? [haraka.folder] : [])]
-  for (const home of homes) {
-    const plain = readStart(path.join(home, 'plugins', `${name}.js`))
-    if (plain !== undefined) return plain
-    const folders = [
-      path.join(home, 'plugins', name),
-      path.join(home, 'node_modules', `haraka-plugin-${name}`),
-      path.join(home, 'node_modules', name),
-      ...(home === relay ? [] : [path.join(home, '..', `haraka-plugin-${name}`)]),
-    ]
-    for (const folder of folders) {
-      const main = packageOf(folder)?.['main'] ?? 'index.js'
-      if (typeof main !== 'string' || !existsSync(path.join(folder, 'package.json'))) continue
-      return readStart(path.join(folder, main)) ?? readStart(path.join(folder, `${main}.js`)) ?? ''
-    }
+  const usual = (home: string): readonly string[] => [
+    path.join(home, 'plugins', `${name}.js`),
+    path.join(home, 'node_modules', `haraka-plugin-${name}`),
+    path.join(home, '..', `haraka-plugin-${name}`),
+  ]
+  const places = [
+    ...usual(relay),
+    path.join(relay, 'plugins', name),
+    path.join(relay, 'node_modules', name),
+    ...(haraka ? usual(haraka.folder) : []),
+  ]
+  for (const place of places) {
+    const found = place.endsWith('.js') ? readPluginFile(place) : readPluginPackage(place)
+    if (found) return found
   }
   return undefined
 }
 
-/** The package whose bin/haraka this folder of PATH leads to. */
+/** The package that this code belongs to. */
+export const OWN_PACKAGE = path.resolve(__dirname, '../../../..')
+
+function readPluginFile(place: string): FoundPlugin | undefined {
+  return existsSync(place) ? { place, package: undefined, source: readStart(place) } : undefined
+}
+
+function readPluginPackage(folder: string): FoundPlugin | undefined {
+  if (!existsSync(path.join(folder, 'package.json'))) return undefined
+  const { name, version, main } = packageOf(folder) ?? {}
+  const begin = stringOf(main) ?? 'index.js'
+  const code = path.join(folder, begin)
+  return {
+    place: realpathSync(folder),
+    package: {
+      name: stringOf(name) ?? 'a package without a name',
+      version: stringOf(version) ?? 'without a version',
+      main: begin,
+    },
+    source: readStart(code) ?? readStart(`${code}.js`) ?? readStart(path.join(code, 'index.js')),
+  }
+}
+
+/** The version of the package in a folder. */
+export function readVersion(folder: string): string | undefined {
+  return stringOf(packageOf(folder)?.['version'])
+}
+
+/** The package that `haraka` in this folder of PATH belongs to. */
 function behindBinary(folder: string): readonly string[] {
   try {
     return [path.join(path.dirname(realpathSync(path.join(folder, 'haraka'))), '..')]
@@ -77,7 +120,7 @@ function stringOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** Undefined where there is no file, or none that can be read. */
+/** Undefined if there is no file, or it cannot be read. */
 function readStart(file: string): string | undefined {
   let descriptor: number | undefined
   try {
@@ -91,6 +134,6 @@ function readStart(file: string): string | undefined {
   }
 }
 
-/** The package has had both. */
+/** The package has had both names. */
 const NAMES = ['haraka', 'Haraka'] as const
 const MAX_FILE = 1_048_576

@@ -1,20 +1,21 @@
 /**
- * Do other plugins of this Haraka take mail out of the plugin's hands?
+ * Checks whether other plugins keep mail away from this one.
  *
- * By what `config/plugins` lists and what the plugins' sources say of their hooks:
- * whoever answers get_mx chooses hosts, whoever has a deny hook may overrule, whoever
- * forwards in the queue phase bypasses outbound. Pure: names and sources come in.
+ * By the list in `config/plugins` and the hooks that the plugins' sources register: one
+ * that answers get_mx chooses hosts, one with a deny hook may override a denial, one that
+ * forwards in the queue phase bypasses outbound. Pure: given names and sources.
  */
-import type { RoutesPolicy } from '../../settings.js'
+import type { RoutesPolicy } from '../../settings/settings.js'
 import { printable } from '../../text.js'
-import { ok, problem, unknown, warning } from './finding.js'
+import { bypassText } from '../../haraka-hazards.js'
+import { ok, unknown, warning } from './finding.js'
 import type { Finding } from './finding.js'
 import { isTruth, readHarakaIni } from './haraka-ini.js'
 
 export type ListedPlugin = {
   /** Without `haraka-plugin-`. */
   readonly name: string
-  /** Undefined: no file of that name was found. */
+  /** Undefined: no file was found. */
   readonly source: string | undefined
 }
 
@@ -31,33 +32,23 @@ export function pluginFindings(facts: PluginFacts): readonly Finding[] {
   const { plugins, routes } = facts
   const at = plugins.findIndex(({ name }) => name === 'dane')
   const others = plugins.filter(({ name }) => name !== 'dane')
-  const routers = others.filter(answers('get_mx')).map(({ name }) => printable(name))
-  const overrulers = others.filter(answers('deny')).map(({ name }) => printable(name))
+  const routers = namesOf(others, 'get_mx')
+  const overrulers = namesOf(others, 'deny')
   const before = plugins.slice(0, Math.max(at, 0))
-  const first = before.filter(answers('send_email')).map(({ name }) => printable(name))
+  const bypass = bypassText(namesOf(before, 'send_email'), namesOf(before, 'get_mx'))
   const unseen = others
     .filter(({ source }) => source === undefined)
     .map(({ name }) => printable(name))
   return [
-    danePresence(plugins[at]),
     ...(routers.length > 0
       ? [routerFinding(routers, routes)]
-      : [ok(TOPIC, 'no other answers get_mx')]),
-    ...(first.length > 0 && before.some(answers('get_mx'))
-      ? [
-          warning(
-            TOPIC,
-            `${first.join(', ')} may answer send_email before this plugin, and others get_mx: ` +
-              'mail that both answer leaves without DANE',
-            'put dane first in config/plugins',
-          ),
-        ]
-      : []),
+      : [ok(TOPIC, 'no other plugin answers get_mx')]),
+    ...(bypass === undefined ? [] : [warning(TOPIC, bypass, 'put dane first in config/plugins')]),
     ...(overrulers.length > 0
       ? [
           ok(
             TOPIC,
-            `${overrulers.join(', ')} may overrule what a hook refuses; mail that DANE holds back is held all the same`,
+            `${overrulers.join(', ')} may override what a hook denies; mail that DANE defers is deferred regardless`,
           ),
         ]
       : []),
@@ -66,31 +57,14 @@ export function pluginFindings(facts: PluginFacts): readonly Finding[] {
       ? [
           unknown(
             TOPIC,
-            `no file was found of ${unseen.join(', ')}, so what they answer is not known`,
+            `no source file was found for ${unseen.join(', ')}, so the hooks that they answer are not known`,
             facts.isHarakaFound
-              ? 'see whether Haraka finds them, or take them out of config/plugins'
+              ? 'check that Haraka finds them, or remove them from config/plugins'
               : 'run this where Haraka is installed',
           ),
         ]
       : []),
   ]
-}
-
-function danePresence(dane: ListedPlugin | undefined): Finding {
-  if (dane === undefined) {
-    return problem(
-      TOPIC,
-      'dane is not listed: mail is sent without DANE',
-      'echo dane >> config/plugins',
-    )
-  }
-  return dane.source === undefined
-    ? problem(
-        TOPIC,
-        'dane is listed, but not installed: Haraka does not start',
-        "npm install haraka-plugin-dane, in the folder above Haraka's config",
-      )
-    : ok(TOPIC, 'dane is listed and installed')
 }
 
 function routerFinding(routers: readonly string[], routes: RoutesPolicy): Finding {
@@ -128,17 +102,23 @@ function bypassFinding(name: string, { configText }: PluginFacts): Finding | und
     ? warning(
         TOPIC,
         `${name} takes outgoing mail in the queue phase (enable_outbound of ${forwarder.file}): it never reaches this plugin`,
-        `set enable_outbound=false in ${forwarder.file}, or leave DANE to where that mail goes`,
+        `set enable_outbound=false in ${forwarder.file}, or enforce DANE at the server that it hands mail to`,
       )
     : ok(TOPIC, `${name} leaves outgoing mail to Haraka's outbound`)
 }
 
-function answers(hook: 'get_mx' | 'send_email' | 'deny'): (plugin: ListedPlugin) => boolean {
+/** Those whose source registers the hook. */
+function namesOf(
+  plugins: readonly ListedPlugin[],
+  hook: 'get_mx' | 'send_email' | 'deny',
+): readonly string[] {
   const pattern = new RegExp(`\\bhook_${hook}\\b|register_hook\\(\\s*['"\`]${hook}['"\`]`)
-  return ({ source }) => source !== undefined && pattern.test(source)
+  return plugins
+    .filter(({ source }) => source !== undefined && pattern.test(source))
+    .map(({ name }) => printable(name))
 }
 
-/** Haraka's own, and what each does where its file says nothing. */
+/** Haraka's own, and what each does if its file does not say. */
 const FORWARDERS: Readonly<Record<string, { readonly file: string; readonly usual: boolean }>> = {
   'queue/smtp_forward': { file: 'smtp_forward.ini', usual: false },
   'queue/smtp_proxy': { file: 'smtp_proxy.ini', usual: true },

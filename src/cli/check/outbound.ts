@@ -1,9 +1,10 @@
 /**
- * Does Haraka's outbound stand in the way of DANE?
+ * Checks Haraka's outbound settings.
  *
- * TLS that is switched off, retries that end before anybody could mend anything, hosts
- * that get no TLS. Pure: the files' texts come in, findings go out.
+ * TLS that is disabled, retries that end before anybody could fix anything, hosts that
+ * are exempt from TLS. Pure: given the files' texts.
  */
+import { tlsDisabledText } from '../../haraka-hazards.js'
 import { ok, problem, warning } from './finding.js'
 import type { Finding } from './finding.js'
 import { isTruth, readHarakaIni } from './haraka-ini.js'
@@ -11,7 +12,7 @@ import { isTruth, readHarakaIni } from './haraka-ini.js'
 export type OutboundFiles = {
   readonly outboundIni: string
   readonly tlsIni: string
-  /** The older file that holds what outbound.ini does not. */
+  /** The older file, used if outbound.ini does not set them. */
   readonly tempFailIntervals: string
 }
 
@@ -24,18 +25,14 @@ export function outboundFindings(files: OutboundFiles): readonly Finding[] {
   const noTls = tls.list('outbound', 'no_tls_hosts')
   return [
     enableTls === undefined || isTruth(enableTls)
-      ? ok('outbound.ini', 'TLS is not switched off')
-      : problem(
-          'outbound.ini',
-          `enable_tls=${enableTls}: mail to hosts with DANE waits and then bounces`,
-          'take the line out',
-        ),
+      ? ok('outbound.ini', 'TLS is enabled')
+      : problem('outbound.ini', tlsDisabledText(enableTls), 'remove the line'),
     ...(isOff
       ? [
           warning(
             'outbound.ini',
             'disabled=true: Haraka delivers nothing',
-            'take the line out, unless mail is meant to stay in the queue',
+            'remove the line, unless mail is meant to stay in the queue',
           ),
         ]
       : []),
@@ -44,8 +41,8 @@ export function outboundFindings(files: OutboundFiles): readonly Finding[] {
       ? [
           warning(
             'tls.ini',
-            `no_tls_hosts[] of [outbound] has ${noTls.length} hosts; where one of them has DANE, ` +
-              'mail to it goes over TLS all the same, or waits',
+            `no_tls_hosts[] of [outbound] has ${noTls.length} hosts; if one of them has DANE, ` +
+              'mail to it is sent over TLS regardless, or waits',
             'set policy = none for their domains in dane.ini, if they cannot do TLS',
           ),
         ]
@@ -53,28 +50,28 @@ export function outboundFindings(files: OutboundFiles): readonly Finding[] {
   ]
 }
 
-/** RFC 5321 §4.5.4.1 wants four to five days; less than one leaves nobody time to mend anything. */
+/** RFC 5321 §4.5.4.1 wants four to five days; less than one leaves no time to fix anything. */
 function retryFinding(intervals: string, maxTempFailures: string | undefined): Finding {
   const more = 'set temp_fail_intervals, such as 1m,5m*2,30m,1h*3,4h*26'
   const seconds = intervals === '' ? defaultSpan(maxTempFailures) : spanOf(intervals)
   if (seconds === undefined) {
     return problem(
       'outbound.ini',
-      `temp_fail_intervals=${intervals} is not understood: Haraka takes its default`,
+      `temp_fail_intervals=${intervals} is invalid: Haraka uses its default`,
       more,
     )
   }
   const source = intervals === '' ? `Haraka's default` : `temp_fail_intervals=${intervals}`
-  const text = `mail that DANE holds back is tried for ${spanText(seconds)} (${source})`
+  const text = `mail that DANE defers is retried for ${spanText(seconds)} (${source})`
   if (seconds === 0) {
-    return problem('outbound.ini', `${source}: mail that DANE holds back bounces at once`, more)
+    return problem('outbound.ini', `${source}: mail that DANE defers bounces at once`, more)
   }
   return seconds < DAY
     ? warning('outbound.ini', `${text}, then it bounces`, more)
     : ok('outbound.ini', text)
 }
 
-/** Seconds from the first attempt to the bounce; undefined where Haraka does not understand it. */
+/** Seconds from the first attempt to the bounce; undefined if Haraka cannot parse it. */
 export function spanOf(intervals: string): number | undefined {
   const text = intervals.replace(/\s+/g, '').toLowerCase()
   if (text === 'none') return 0

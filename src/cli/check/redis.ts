@@ -1,13 +1,13 @@
 /**
- * Does the shared cache work, and may what it says be believed?
+ * Checks that the shared cache works, and that its entries can be authenticated.
  *
- * One question to Redis, by the plugin's own client. Effects: network.
+ * Each command that the plugin needs is tried on a key of its own. Effects: network; writes
+ * one key to Redis and removes it.
  */
 import { openInspection } from '../../assemble.js'
-import { parseDomainName } from '../../name.js'
-import { redisText } from '../../redis-settings.js'
-import type { Settings } from '../../settings.js'
-import { errorText } from '../../text.js'
+import { redisText } from '../../settings/redis-settings.js'
+import type { Settings } from '../../settings/settings.js'
+import { redisAdvice } from '../redis-advice.js'
 import { ok, problem, warning } from './finding.js'
 import type { Finding } from './finding.js'
 
@@ -15,33 +15,42 @@ export async function redisFindings({
   redis,
   cache,
 }: Pick<Settings, 'redis' | 'cache'>): Promise<readonly Finding[]> {
-  if (redis === undefined) return [ok(TOPIC, 'not used: each worker remembers for itself')]
+  if (redis === undefined) return [ok(TOPIC, 'not used: each worker has a cache of its own')]
   const place = redisText(redis)
   const keyFinding =
     redis.key === undefined
       ? warning(
           TOPIC,
-          'key is not set: whoever can write to this Redis can switch DANE off',
+          'key is not set: anyone who can write to this Redis can disable DANE',
           'set key in [redis], the same on all relays that share (openssl rand -hex 32)',
         )
-      : ok(TOPIC, 'key is set: entries without it are not believed')
+      : ok(TOPIC, 'key is set: entries that it does not authenticate are ignored')
   const inspection = await openInspection(redis, cache)
   try {
-    const name = parseDomainName('check.invalid')
-    if (name) await inspection.look(name, 'MX')
-    return [ok(TOPIC, `${place} answers`), keyFinding]
-  } catch (error) {
-    return [
-      problem(
-        TOPIC,
-        `${place}: ${errorText(error)}; mail goes on, and each worker asks DNS for itself`,
-        'see whether it runs, and whether address, user and password of [redis] are right',
-      ),
-      keyFinding,
-    ]
+    const faults = await inspection.tryOut()
+    return [...trialFindings(place, redis.isTls, faults), keyFinding]
   } finally {
     inspection.close()
   }
 }
 
+type TrialFaults = Awaited<ReturnType<Awaited<ReturnType<typeof openInspection>>['tryOut']>>
+
+function trialFindings(place: string, isTls: boolean, faults: TrialFaults): readonly Finding[] {
+  const [first] = faults
+  if (first === undefined) return [ok(TOPIC, `${place} can be written, read and purged`)]
+  // Without a connection all of them fail for the same reason.
+  if (first.fault.startsWith('no connection')) {
+    const text = `${place}: ${first.fault}; ${DIRECT}`
+    return [problem(TOPIC, text, redisAdvice(first.fault, isTls))]
+  }
+  return faults.map(({ tried, fault, without }) => {
+    const text = `${place}: ${tried} failed: ${fault}; ${without}`
+    return tried === 'SCAN'
+      ? warning(TOPIC, text, redisAdvice(fault, isTls))
+      : problem(TOPIC, text, redisAdvice(fault, isTls))
+  })
+}
+
+const DIRECT = 'mail is still delivered, and each worker queries DNS itself'
 const TOPIC = 'redis'

@@ -1,27 +1,29 @@
 /**
- * What follows for the domain from what its hosts showed, and what for a message?
+ * Draws the conclusions: the verdict on the domain, and what happens to a message.
  *
  * `verdictOf` is strict: a domain is verified if every host is, at every address that
- * this machine can reach, over a secure MX record; one gap is enough, since whoever is
- * on the way can block the rest. `fateOf` is what a delivery would do now: the best
- * preference that has a host to give, hosts of equal preference in any order.
+ * this machine has a route to, over a secure MX record. One host without DANE is enough
+ * for `no-dane`, since an attacker on the path can block the other hosts. `outcomeOf` is
+ * what a delivery would do now: the most preferred host that can be used, hosts of equal
+ * preference in any order.
  *
- * What is merely unknown (a resolver that fails) never outweighs what is known to be
- * wrong. Pure.
+ * What is wrong outweighs what is missing, and both outweigh what could not be determined
+ * (a failing resolver, a host that cannot be reached). Pure.
  */
-import type { Discovery, EnforcedPolicy, Plan } from '../../policy.js'
-import { worthiest } from '../../reason.js'
-import type { Reason } from '../../reason.js'
-import type { AddressReport, Cause, DomainVerdict, HostReport, MailFate } from './report.js'
+import type { Discovery, EncryptHost, Plan } from '../../plan.js'
+import type { EnforcedPolicy } from '../../policy.js'
+import { mostSpecific } from '../../reason.js'
+import type { NoDaneReason, Reason } from '../../reason.js'
+import type { AddressReport, Cause, DomainVerdict, HostReport, MailOutcome } from './report.js'
 
 /** How far a host got under one policy. */
 export type HostStanding =
   | { readonly kind: 'verified' | 'published' }
-  /** Mail goes there without DANE: the policy lets it. */
+  /** Mail goes there without DANE, as the policy allows. */
   | { readonly kind: 'unprotected'; readonly cause: Cause }
-  /** Something is wrong at one of its addresses at least. */
+  /** Something is wrong at one or more of its addresses. */
   | { readonly kind: 'refused'; readonly cause: Cause }
-  /** A lookup failed, and not by the domain's fault. */
+  /** A lookup failed or an address cannot be reached, and the domain need not be the cause. */
   | { readonly kind: 'unknown'; readonly cause: Cause }
 
 export function standingOf(
@@ -34,24 +36,22 @@ export function standingOf(
   switch (demand.kind) {
     case 'unreachable': {
       const { reason, detail } = demand
-      const kind = UNKNOWN.has(reason) ? 'unknown' : 'refused'
-      return { kind, cause: { reason, at: exchange, detail } }
+      return { kind: kindOf(reason), cause: { reason, host: exchange, detail } }
     }
     case 'opportunistic':
-      return { kind: 'unprotected', cause: { reason: demand.reason, at: exchange, detail: '' } }
+      return { kind: 'unprotected', cause: { reason: demand.reason, host: exchange, detail: '' } }
     case 'encrypt': {
       const cause = worstOf(host)
-      if (cause) return { kind: 'refused', cause }
-      const detail = `none of the ${demand.unusable.length} TLSA records is usable`
-      return { kind: 'unprotected', cause: { reason: 'tlsa-unusable', at: exchange, detail } }
+      if (cause) return { kind: kindOf(cause.reason), cause }
+      return { kind: 'unprotected', cause: unusableCause(exchange, demand) }
     }
     case 'authenticate': {
       const cause = worstOf(host)
-      if (cause) return { kind: 'refused', cause }
-      // RFC 7672 §2.2.1: what an insecure MX record led to is no success for the domain.
+      if (cause) return { kind: kindOf(cause.reason), cause }
+      // RFC 7672 §2.2.1: a host found through an insecure MX record is no success for the domain.
       if (route.security === 'insecure') {
         const detail = `the MX lookup of ${route.nextHop} is insecure`
-        return { kind: 'unprotected', cause: { reason: 'mx-insecure', at: exchange, detail } }
+        return { kind: 'unprotected', cause: { reason: 'mx-insecure', host: exchange, detail } }
       }
       return { kind: host.addresses.some(hasPassed) ? 'verified' : 'published' }
     }
@@ -65,28 +65,27 @@ export function verdictOf(
 ): { readonly verdict: DomainVerdict; readonly cause: Cause | undefined } {
   if (discovery.kind !== 'plan') {
     const { reason, detail } = discovery
-    const verdict = UNKNOWN.has(reason) ? 'undetermined' : 'failed'
-    return { verdict, cause: { reason, at: undefined, detail } }
+    const verdict = UNKNOWN.has(reason) ? 'undetermined' : 'refused'
+    return { verdict, cause: { reason, host: undefined, detail } }
   }
   const standings = hosts.map((host) => standingOf(host, discovery, policy))
-  const wrong = standings.flatMap((each) =>
-    each.kind === 'refused' || each.kind === 'unprotected' ? [each.cause] : [],
-  )
-  const unknown = standings.flatMap((each) => (each.kind === 'unknown' ? [each.cause] : []))
-  const cause = worst(wrong) ?? worst(unknown)
-  if (cause) return { verdict: wrong.length > 0 ? 'failed' : 'undetermined', cause }
+  const causes = standings.flatMap((each) => ('cause' in each ? [each.cause] : []))
+  for (const verdict of ['refused', 'no-dane', 'undetermined'] as const) {
+    const cause = mostSpecific(causes.filter(({ reason }) => verdictFor(reason) === verdict))
+    if (cause) return { verdict, cause }
+  }
   const isTried = standings.every(({ kind }) => kind === 'verified')
   return { verdict: isTried ? 'verified' : 'published', cause: undefined }
 }
 
-export function fateOf(
+export function outcomeOf(
   discovery: Discovery,
   hosts: readonly HostReport[],
   policy: EnforcedPolicy,
-): MailFate {
+): MailOutcome {
   if (discovery.kind !== 'plan') {
     const { kind, reason, detail } = discovery
-    const cause = { reason, at: undefined, detail }
+    const cause = { reason, host: undefined, detail }
     const action = kind === 'undeliverable' ? 'return' : 'defer'
     return { action, host: undefined, cause, exposure: undefined }
   }
@@ -95,18 +94,18 @@ export function fateOf(
   const best = Math.min(...taking.map(({ preference }) => preference))
   const first = taking.filter(({ preference }) => preference === best)
   const exposed = taking.find(({ action }) => action === 'fallback')
-  // Of equal preference any may be the first, so that the worst of them is what mail can count on.
+  // Of equal preference any may be tried first, so the worst of them is the one to report.
   const taker = first.find(({ action }) => action === 'fallback') ?? first[0]
   if (taker === undefined) {
     const causes = offers.flatMap((offer) => (offer.action === 'none' ? [offer.cause] : []))
-    return { action: 'defer', host: undefined, cause: worst(causes), exposure: undefined }
+    return { action: 'defer', host: undefined, cause: mostSpecific(causes), exposure: undefined }
   }
   const { action, host, cause } = taker
   const exposure = action === 'fallback' ? undefined : exposed?.cause
   return { action, host, cause, exposure }
 }
 
-/** What one host does with a message that comes to its turn. */
+/** What one host does with a message when it is tried. */
 type Offer = Taking | { readonly action: 'none'; readonly cause: Cause }
 
 type Taking = {
@@ -128,13 +127,15 @@ function offerOf(host: HostReport, plan: Plan, policy: EnforcedPolicy): Offer {
     case 'unprotected':
       return { ...taking, action: 'fallback', cause: standing.cause }
     case 'unknown':
-      return { action: 'none', cause: standing.cause }
     case 'refused': {
       const { cause } = standing
       const demand = host.demands[policy]
-      // One address that passes is enough for a delivery, where the host may be used at all.
+      // One address that passes is enough for a delivery, if the host may be used at all.
       if (demand.kind === 'unreachable' || !host.addresses.some(hasPassed)) {
         return { action: 'none', cause }
+      }
+      if (demand.kind === 'encrypt') {
+        return { ...taking, action: 'fallback', cause: unusableCause(exchange, demand) }
       }
       return demand.kind === 'authenticate' && plan.route.security === 'secure'
         ? { ...taking, action: 'verified', cause: undefined }
@@ -143,43 +144,65 @@ function offerOf(host: HostReport, plan: Plan, policy: EnforcedPolicy): Offer {
   }
 }
 
-/** What is wrong at the host's addresses, if anything is. */
+function unusableCause(host: string, { unusable }: EncryptHost): Cause {
+  const detail = `none of the ${unusable.length} TLSA records is usable`
+  return { reason: 'tlsa-unusable', host, detail }
+}
+
+/** The most specific thing that is wrong at the host's addresses, if anything is. */
 function worstOf({ plan, addresses }: HostReport): Cause | undefined {
   const wrong = addresses.flatMap((each) => causeOf(plan.exchange, each) ?? [])
-  if (wrong.length > 0 || addresses.some(hasPassed)) return worst(wrong)
-  const [unreached] = addresses.flatMap(({ address, encounter }) =>
-    encounter.kind === 'no-route' ? [{ address, detail: encounter.detail }] : [],
+  if (wrong.length > 0 || addresses.some(hasPassed)) {
+    return mostSpecific(wrong.filter(({ reason }) => !UNKNOWN.has(reason))) ?? mostSpecific(wrong)
+  }
+  const [unreached] = addresses.flatMap(({ address, connection }) =>
+    connection.kind === 'no-route' ? [{ address, detail: connection.detail }] : [],
   )
   return (
     unreached && {
       reason: 'connection-failed',
-      at: place(plan.exchange, unreached.address),
+      host: place(plan.exchange, unreached.address),
       detail: unreached.detail,
     }
   )
 }
 
-function causeOf(exchange: string, { address, encounter }: AddressReport): Cause | undefined {
-  if (encounter.kind !== 'failed' && encounter.kind !== 'refused') return undefined
-  const { reason, detail } = encounter
-  return { reason, at: place(exchange, address), detail }
+function causeOf(exchange: string, { address, connection }: AddressReport): Cause | undefined {
+  if (connection.kind !== 'failed' && connection.kind !== 'refused') return undefined
+  const { reason, detail } = connection
+  return { reason, host: place(exchange, address), detail }
 }
 
-function hasPassed({ encounter }: AddressReport): boolean {
-  return encounter.kind === 'passed'
-}
-
-function worst(causes: readonly Cause[]): Cause | undefined {
-  const [first, ...rest] = causes
-  return first && worthiest([first, ...rest])
+function hasPassed({ connection }: AddressReport): boolean {
+  return connection.kind === 'passed'
 }
 
 function place(exchange: string, address: string): string {
   return `${exchange} [${address}]`
 }
 
-/** What the resolver, or the way to it, could not say. A bogus answer says enough. */
+function kindOf(reason: Reason): 'unknown' | 'refused' {
+  return UNKNOWN.has(reason) ? 'unknown' : 'refused'
+}
+
+/** Whatever the policy makes of it, a host without DANE is not one whose DANE is wrong. */
+function verdictFor(reason: Reason): 'refused' | 'no-dane' | 'undetermined' {
+  if (UNKNOWN.has(reason)) return 'undetermined'
+  return NO_DANE.has(reason) ? 'no-dane' : 'refused'
+}
+
+const NO_DANE: ReadonlySet<Reason> = new Set<NoDaneReason>([
+  'mx-insecure',
+  'address-insecure',
+  'address-literal',
+  'tlsa-insecure',
+  'no-tlsa-record',
+  'tlsa-unusable',
+])
+
+/** Failures of the resolver, or of the network between; a bogus answer is not one. */
 const UNKNOWN: ReadonlySet<Reason> = new Set([
+  'connection-failed',
   'mx-lookup-failed',
   'address-lookup-failed',
   'alias-lookup-failed',

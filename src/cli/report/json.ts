@@ -1,19 +1,21 @@
 /**
- * How does a program read what was found?
+ * The report as JSON.
  *
- * One object a domain, documented in docs/verify-json.md and described by
- * docs/verify.schema.json. Within a `version` keys are added, never taken away or given
- * another meaning; words are the same as in the log. Pure.
+ * One object per domain, documented in docs/verify-json.md and described by
+ * docs/verify.schema.json. Within a `version` keys may be added, but never removed or
+ * given another meaning; reasons are the words of the log. Pure.
  */
 import { tlsaOwner } from '../../name.js'
-import type { EnforcedPolicy, HostPolicy } from '../../policy.js'
+import type { HostPolicy, Route } from '../../plan.js'
+import type { EnforcedPolicy } from '../../policy.js'
 import { phraseOf } from '../../reason.js'
-import { toRecord } from '../../tlsa.js'
 import type { TlsaRecord } from '../../tlsa.js'
 import { standingOf } from './conclude.js'
-import type { AddressReport, Cause, HostReport, MailFate, Report } from './report.js'
+import type { ShownCertificate } from '../shown-certificate.js'
+import type { AddressReport, Cause, HostReport, MailOutcome, Report, TlsSession } from './report.js'
+import { expirySoon, secondsLeft } from './session-text.js'
 
-/** What JSON can hold. */
+/** Any JSON value. */
 export type Json =
   string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
@@ -22,7 +24,7 @@ export const VERSION = 1
 export function toJson(report: Report): Json {
   const { question, discovery, verdict, cause, mail, hosts, instant } = report
   const { source, policy } = question.policy
-  const route = discovery.kind === 'plan' ? discovery.route : undefined
+  const plan = discovery.kind === 'plan' ? discovery : undefined
   return {
     version: VERSION,
     domain: question.domain,
@@ -38,25 +40,32 @@ export function toJson(report: Report): Json {
     insecureMx: question.insecureMx,
     port: question.port,
     connected: question.isConnecting,
-    mail: { opportunistic: fateJson(mail.opportunistic), mandatory: fateJson(mail.mandatory) },
-    route: route
-      ? { kind: route.kind, security: route.security, expandedName: route.expandedNextHop }
-      : null,
-    hosts: discovery.kind === 'plan' ? hosts.map((host) => hostJson(report, host)) : [],
+    mail: {
+      opportunistic: outcomeJson(mail.opportunistic),
+      mandatory: outcomeJson(mail.mandatory),
+    },
+    route: plan ? routeJson(plan.route) : null,
+    hosts: plan ? hosts.map((host) => hostJson(report, host)) : [],
+    laterHosts: plan?.laterHosts?.length ?? 0,
+    omittedHosts: plan?.omittedHosts ?? 0,
   }
+}
+
+function routeJson({ kind, security, expandedNextHop }: Route): Json {
+  return { kind, security, expandedName: expandedNextHop }
 }
 
 function causeJson(cause: Cause | undefined): Json {
   if (cause === undefined) return null
-  const { reason, at, detail } = cause
-  return { reason, meaning: phraseOf(reason), at: at ?? null, detail }
+  const { reason, host, detail } = cause
+  return { reason, meaning: phraseOf(reason), at: host ?? null, detail }
 }
 
-function fateJson({ action, host, cause, exposure }: MailFate): Json {
+function outcomeJson({ action, host, cause, exposure }: MailOutcome): Json {
   return { action, host: host ?? null, cause: causeJson(cause), exposure: causeJson(exposure) }
 }
 
-function hostJson({ question, discovery }: Report, host: HostReport): Json {
+function hostJson({ question, discovery, instant }: Report, host: HostReport): Json {
   const { plan, demands, addresses } = host
   const { exchange, preference, facts } = plan
   const standing =
@@ -73,9 +82,10 @@ function hostJson({ question, discovery }: Report, host: HostReport): Json {
         demands[policy].kind,
       ]),
     ),
-    tlsa: tlsaJson(host, question.port),
+    tlsa: tlsaJson(host, question.port, instant),
     referenceNames: namesOf(demands.opportunistic),
-    addresses: addresses.map(addressJson),
+    addresses: addresses.map((each) => addressJson(each, instant)),
+    laterAddresses: plan.laterAddresses?.length ?? 0,
   }
 }
 
@@ -98,24 +108,25 @@ function namesOf(demand: HostPolicy): readonly string[] {
   return demand.kind === 'authenticate' ? demand.referenceNames : []
 }
 
-function tlsaJson({ plan }: HostReport, port: number): Json {
+function tlsaJson({ plan }: HostReport, port: number, instant: number): Json {
   const { tlsa } = plan
-  if (tlsa === undefined) return { status: 'not-asked', owner: null, records: [] }
+  if (tlsa === undefined) return { status: 'not-asked', owner: null, ttl: null, records: [] }
   switch (tlsa.kind) {
     case 'insecure':
     case 'absent':
-      return { status: tlsa.kind, owner: null, records: [] }
+      return { status: tlsa.kind, owner: null, ttl: null, records: [] }
     case 'lookup-failed': {
       const status = tlsa.failed.cause === 'bogus' ? 'bogus' : 'failed'
-      return { status, owner: null, records: [] }
+      return { status, owner: null, ttl: null, records: [] }
     }
     case 'secure': {
       const { tlsaBase, usable, unusable } = tlsa
       return {
         status: 'secure',
         owner: tlsaOwner(port, tlsaBase) ?? null,
+        ttl: secondsLeft(tlsa, instant),
         records: [
-          ...usable.map((record) => recordJson(toRecord(record), null)),
+          ...usable.map(({ published }) => recordJson(published, null)),
           ...unusable.map(({ record, reason }) => recordJson(record, reason)),
         ],
       }
@@ -129,39 +140,66 @@ function recordJson({ rdata }: TlsaRecord, unusable: string | null): Json {
   return { usage, selector, matchingType, data, usable: unusable === null, unusable }
 }
 
-function addressJson({ address, encounter }: AddressReport): Json {
-  const nothing = { reason: null, meaning: null, detail: null, tls: null, matched: null }
-  const common = { address, outcome: encounter.kind, ...nothing }
-  switch (encounter.kind) {
+function addressJson({ address, connection }: AddressReport, instant: number): Json {
+  const nothing = {
+    reason: null,
+    meaning: null,
+    detail: null,
+    tls: null,
+    matched: null,
+    certificates: [],
+    expiring: null,
+  }
+  const common = { address, outcome: connection.kind, ...nothing }
+  switch (connection.kind) {
     case 'not-tried':
       return common
     case 'no-route':
-      return { ...common, detail: encounter.detail }
+      return { ...common, detail: connection.detail }
     case 'failed': {
-      const { reason, detail } = encounter
+      const { reason, detail } = connection
       return { ...common, reason, meaning: phraseOf(reason), detail }
     }
     case 'refused': {
-      const { reason, detail, session } = encounter
-      return { ...common, reason, meaning: phraseOf(reason), detail, tls: tlsJson(session) }
+      const { reason, detail, session } = connection
+      const tls = tlsJson(session)
+      const certificates = session.shown.map(certificateJson)
+      return { ...common, reason, meaning: phraseOf(reason), detail, tls, certificates }
     }
     case 'passed': {
-      const { session, verdict } = encounter
+      const { session, verdict } = connection
       const tls = tlsJson(session)
-      if (verdict.kind === 'encrypted') return { ...common, outcome: 'encrypted', tls }
+      const certificates = session.shown.map(certificateJson)
+      if (verdict.kind === 'encrypted')
+        return { ...common, outcome: 'encrypted', tls, certificates }
       const { record, depth, name } = verdict
-      const matched = { record: recordJson(toRecord(record), null), depth, name: name ?? null }
-      return { ...common, outcome: 'verified', tls, matched }
+      const matched = { record: recordJson(record.published, null), depth, name: name ?? null }
+      const soon = expirySoon(connection, instant)
+      const expiring = soon ? { depth: soon.depth, notAfter: timeJson(soon.notAfter) } : null
+      return { ...common, outcome: 'verified', tls, matched, certificates, expiring }
     }
   }
 }
 
-function tlsJson({
-  protocol,
-  cipher,
-}: {
-  readonly protocol: string
-  readonly cipher: string
-}): Json {
-  return { protocol, cipher }
+function tlsJson({ protocol, cipher, milliseconds }: TlsSession): Json {
+  return { protocol, cipher, milliseconds }
+}
+
+function certificateJson(shown: ShownCertificate, depth: number): Json {
+  const { size, subject, issuer, names, notBefore, notAfter, certificate, publicKey } = shown
+  return {
+    depth,
+    size,
+    subject,
+    issuer,
+    names,
+    notBefore: timeJson(notBefore),
+    notAfter: timeJson(notAfter),
+    certificate,
+    publicKey: publicKey ?? null,
+  }
+}
+
+function timeJson(instant: number | undefined): string | null {
+  return instant === undefined ? null : new Date(instant).toISOString()
 }

@@ -1,43 +1,39 @@
 /**
- * What was found about mail to this domain, and how far did each host get?
+ * The result of `haraka-dane verify` for one domain.
  *
- * A `Report` is the whole of one `haraka-dane verify`: what DNS says, what every host
- * showed at every address, and what follows (conclude.ts). Renderers read it (text.ts,
- * json.ts, table.ts) and add nothing. A `Step` is the part of it that has just come to
- * be known, for those who watch. Plain data; pure.
+ * A `Report` is the whole of it: what DNS says, what every host presented at every
+ * address, and what follows (conclude.ts). Renderers read it (text.ts, json.ts,
+ * table.ts) and add nothing. A `Step` is one part of it, as soon as it is known. Plain
+ * data; pure.
  */
 import type { DomainName } from '../../name.js'
-import type {
-  Discovery,
-  EnforcedPolicy,
-  HostPlan,
-  HostPolicy,
-  InsecureMx,
-  Plan,
-  Policy,
-} from '../../policy.js'
-import type { Reason, SessionReason } from '../../reason.js'
-import type { Authenticated, Encrypted, RefusalReason } from '../../verdict.js'
+import type { Discovery, HostPlan, HostPolicy, Plan } from '../../plan.js'
+import type { EnforcedPolicy, InsecureMx, Policy } from '../../policy.js'
+import type { CertificateReason, SessionReason, Why } from '../../reason.js'
+import type { ShownCertificate } from '../shown-certificate.js'
+import type { Authenticated, Encrypted } from '../../verdict.js'
 
-/** Under what circumstances the domain was looked at. */
+/** The domain, and the settings that apply to it. */
 export type Question = {
   readonly domain: DomainName
-  /** The policy by whose eyes the verdict is given. */
+  /** The policy that the verdict is for. */
   readonly judgedAs: EnforcedPolicy
   readonly policy: PolicyInForce
   readonly insecureMx: InsecureMx
-  /** Of mail hosts. */
+  /** Of the mail hosts. */
   readonly port: number
   readonly isConnecting: boolean
+  /** The name is that of a mail host, without MX records. */
+  readonly isHost: boolean
 }
 
-/** The operator's word for this domain, which may be none or audit, and where it stands. */
+/** The operator's policy for this domain, which may be none or audit, and where it is set. */
 export type PolicyInForce = { readonly policy: Policy; readonly source: PolicySource }
 
 export type PolicySource =
   | { readonly kind: 'default' }
   | { readonly kind: 'command' }
-  /** As it stands in dane.ini. */
+  /** The text is that of dane.ini. */
   | { readonly kind: 'line'; readonly line: number; readonly text: string }
 
 export type TlsSession = {
@@ -45,78 +41,77 @@ export type TlsSession = {
   readonly cipher: string
   /** Our own address. */
   readonly local: string
+  readonly milliseconds: number
+  /** What the host showed, the first ten certificates. */
+  readonly shown: readonly ShownCertificate[]
 }
 
-/** What came of one address. */
-export type Encounter =
-  /** Nothing is demanded of the host, or nobody was to connect. */
+/** The result for one address. */
+export type Connection =
+  /** Nothing is demanded of the host, or connections are switched off. */
   | { readonly kind: 'not-tried' }
-  /** This machine has no way there: it says nothing of the host. */
+  /** This machine has no route to the address, which says nothing about the host. */
   | { readonly kind: 'no-route'; readonly detail: string }
-  /** It did not come to certificates. */
-  | { readonly kind: 'failed'; readonly reason: SessionReason; readonly detail: string }
-  | {
-      readonly kind: 'refused'
-      readonly session: TlsSession
-      readonly reason: RefusalReason
-      readonly detail: string
-    }
+  /** There was no TLS handshake. */
+  | ({ readonly kind: 'failed' } & Why<SessionReason>)
+  | ({ readonly kind: 'refused'; readonly session: TlsSession } & Why<CertificateReason>)
   | {
       readonly kind: 'passed'
       readonly session: TlsSession
       readonly verdict: Authenticated | Encrypted
-      /** The TLSA records had changed since they were first asked for. */
+      /** The cached TLSA records did not match, and those that DNS has now do. */
       readonly isRolledOver: boolean
     }
 
-export type AddressReport = { readonly address: string; readonly encounter: Encounter }
+export type AddressReport = { readonly address: string; readonly connection: Connection }
 
 export type HostReport = {
   readonly plan: HostPlan
-  /** What each policy demands, from the same facts. */
+  /** What each policy demands, by the same DNS answers. */
   readonly demands: Readonly<Record<EnforcedPolicy, HostPolicy>>
   readonly addresses: readonly AddressReport[]
 }
 
-/** verified: every host, at every address. published: the same as far as DNS goes. */
-export type DomainVerdict = 'verified' | 'published' | 'failed' | 'undetermined'
+/**
+ * verified: every host, at every address. published: the same as far as DNS goes. no-dane:
+ * DANE does not apply to one host or more. refused: something is wrong. undetermined: a
+ * lookup failed or a host could not be reached, and nothing is known to be wrong or missing.
+ */
+export type DomainVerdict = 'verified' | 'published' | 'no-dane' | 'refused' | 'undetermined'
 
-/** Why, and what it is about. */
-export type Cause = {
-  readonly reason: Reason
-  /** A host, with the address where it is about one; undefined: the domain itself. */
-  readonly at: string | undefined
-  /** Empty where the reason says it all. */
-  readonly detail: string
+/** A reason, and the host that it is about. */
+export type Cause = Why & {
+  /** With its address where the reason is about one; undefined: the domain itself. */
+  readonly host: string | undefined
 }
 
 /**
- * What happens to a message now. verified: delivered to a host that proves who it is.
- * verify: delivered to one that does, which nobody has tried. fallback: delivered as
- * without DANE. defer: it waits. return: it goes back at once.
+ * What happens to a message now. verified: delivered to an authenticated host. verify:
+ * delivered if the host, which was not connected to, can be authenticated. fallback:
+ * delivered without DANE. defer: it waits. return: it is returned at once.
  */
 export type MailAction = 'verified' | 'verify' | 'fallback' | 'defer' | 'return'
 
-export type MailFate = {
+export type MailOutcome = {
   readonly action: MailAction
-  /** Who takes it; undefined if nobody does. */
+  /** The host that takes it; undefined if none does. */
   readonly host: string | undefined
   /** Why it is not `verified`. */
   readonly cause: Cause | undefined
-  /** A host that takes mail unverified where the better ones are out of reach. */
+  /** A host that takes mail unverified if the preferred ones cannot be reached. */
   readonly exposure: Cause | undefined
 }
 
 export type Report = {
   readonly question: Question
-  /** Milliseconds since the epoch: when the last word was heard. */
+  /** Milliseconds since the epoch: when the last result was known. */
   readonly instant: number
   readonly discovery: Discovery
   readonly hosts: readonly HostReport[]
   readonly verdict: DomainVerdict
   /** Undefined for verified and published. */
   readonly cause: Cause | undefined
-  readonly mail: Readonly<Record<EnforcedPolicy, MailFate>>
+  readonly mail: Readonly<Record<EnforcedPolicy, MailOutcome>>
 }
 
 export type Step =
@@ -136,8 +131,8 @@ export type Step =
       readonly address: string
     }
   | {
-      readonly kind: 'met'
+      readonly kind: 'address'
       readonly host: HostPlan
       readonly demand: HostPolicy
-      readonly met: AddressReport
+      readonly report: AddressReport
     }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createCachingResolver } from '../../../src/cache/caching-resolver.js'
 import { createMemoryStore } from '../../../src/cache/memory-store.js'
-import { NO_SHARED_STORE, THEIRS } from '../../../src/cache/shared-store.js'
+import { NO_SHARED_STORE } from '../../../src/cache/shared-store.js'
 import type { SharedStore } from '../../../src/cache/shared-store.js'
+import { ofType } from '../../../src/lookup.js'
 import type { Fact, FailureCause, Lookup, LookupEvent, Resolver } from '../../../src/lookup.js'
 import { name } from '../../support/names.js'
 
@@ -28,27 +29,41 @@ function laboratory(
   let instant = 1_000_000
   const now = (): number => instant
   const asked: string[] = []
+  const pauses: number[] = []
   const events: LookupEvent[] = []
   const inner: Resolver = {
     async lookup(owner, type) {
       asked.push(`${type} ${owner}`)
-      return answer(now)
+      return ofType(await answer(now), type)
     },
   }
+  const memory = createMemoryStore(entries)
   const resolver = createCachingResolver({
     inner,
-    memory: createMemoryStore(entries),
+    memory,
     shared,
     minTtlMs: 1_000,
     maxTtlMs: 3_600_000,
     now,
     random: () => 0.5,
     observe: (event) => events.push(event),
+    pause: (milliseconds) => {
+      pauses.push(milliseconds)
+      instant += milliseconds
+      return Promise.resolve()
+    },
   })
-  return { resolver, asked, events, pass: (seconds: number) => (instant += seconds * 1000) }
+  return {
+    resolver,
+    asked,
+    events,
+    memory,
+    pauses,
+    pass: (seconds: number) => (instant += seconds * 1000),
+  }
 }
 
-test('a fact is asked for once until its TTL has passed (RFC 6698 §8.2) [R6698-8-a R6698-8.2-a R6698-8.2-b]', async () => {
+test('a fact is looked up once until its TTL expires (RFC 6698 §8.2) [R6698-8-a R6698-8.2-a R6698-8.2-b]', async () => {
   const { resolver, asked, pass } = laboratory((now) => facts(9, now))
   await resolver.lookup(mx, 'A')
   pass(8.9)
@@ -60,14 +75,21 @@ test('a fact is asked for once until its TTL has passed (RFC 6698 §8.2) [R6698-
 })
 
 test('name and type are the key', async () => {
-  const { resolver, asked } = laboratory((now) => facts(60, now))
+  const { resolver, asked } = laboratory((now) => ({
+    kind: 'absent',
+    reason: 'nodata',
+    security: 'secure',
+    canonicalName: mx,
+    aliases: [],
+    expiresAt: now() + 60_000,
+  }))
   await resolver.lookup(mx, 'A')
   await resolver.lookup(mx, 'AAAA')
   await resolver.lookup(name('other.example'), 'A')
   assert.deepEqual(asked, ['A mx.example', 'AAAA mx.example', 'A other.example'])
 })
 
-test('absence is a fact too', async () => {
+test('absence is cached too', async () => {
   const { resolver, asked } = laboratory((now) => ({
     kind: 'absent',
     reason: 'nxdomain',
@@ -81,7 +103,7 @@ test('absence is a fact too', async () => {
   assert.equal(asked.length, 1)
 })
 
-test('TTL 0 is not kept', async () => {
+test('TTL 0 is not cached', async () => {
   const { resolver, asked } = laboratory((now) => facts(0, now))
   await resolver.lookup(mx, 'A')
   await resolver.lookup(mx, 'A')
@@ -109,7 +131,7 @@ describe('failures (RFC 9520 §3.2)', () => {
     ['no-resolver', 0],
   ]
   for (const [cause, seconds] of cases) {
-    test(`${cause} is remembered for ${seconds} s and never as a fact [R2308-7.1-a]`, async () => {
+    test(`${cause} is cached for ${seconds} s and never as a fact [R2308-7.1-a]`, async () => {
       const { resolver, asked, pass, repair } = failing(cause)
       assert.equal((await resolver.lookup(mx, 'A')).kind, 'failed')
       repair()
@@ -127,14 +149,14 @@ describe('failures (RFC 9520 §3.2)', () => {
 })
 
 describe('bounds', () => {
-  test('what lives shorter than min_ttl is an answer and is not kept', async () => {
+  test('a TTL below min_ttl is returned but not cached', async () => {
     const { resolver, asked } = laboratory((now) => facts(0.9, now))
     await resolver.lookup(mx, 'A')
     await resolver.lookup(mx, 'A')
     assert.equal(asked.length, 2)
   })
 
-  test('nothing is kept longer than max_ttl', async () => {
+  test('nothing is cached longer than max_ttl', async () => {
     const { resolver, asked, pass } = laboratory((now) => facts(100_000, now))
     const lookup = await resolver.lookup(mx, 'A')
     assert.equal(lookup.kind === 'found' && lookup.expiresAt, 1_000_000 + 3_600_000)
@@ -144,11 +166,11 @@ describe('bounds', () => {
   })
 })
 
-describe('renewal', () => {
-  test('what is in use is asked for again shortly before it expires, beside the answer', async () => {
+describe('prefetch', () => {
+  test('an entry in use is refreshed in the background shortly before it expires', async () => {
     const { resolver, asked, pass } = laboratory((now) => facts(100, now))
     await resolver.lookup(mx, 'A')
-    // A tenth of its life, times three quarters by chance.
+    // A tenth of its lifetime, times a random factor, here three quarters.
     pass(92.4)
     await resolver.lookup(mx, 'A')
     assert.equal(asked.length, 1)
@@ -162,14 +184,14 @@ describe('renewal', () => {
     assert.equal(asked.length, 2)
   })
 
-  test('what nobody uses is not asked for again', async () => {
+  test('an unused entry is not refreshed', async () => {
     const { resolver, asked, pass } = laboratory((now) => facts(100, now))
     await resolver.lookup(mx, 'A')
     pass(99)
     assert.equal(asked.length, 1)
   })
 
-  test('a renewal that fails leaves the fact its life, and not an instant more', async () => {
+  test('after a failed refresh the entry is used until it expires, and no longer', async () => {
     let isBroken = false
     const { resolver, pass } = laboratory((now) =>
       isBroken
@@ -186,7 +208,7 @@ describe('renewal', () => {
     assert.equal((await resolver.lookup(mx, 'A')).kind, 'failed')
   })
 
-  test('a resolver that gives out what is left of its own cache is not asked over and over', async () => {
+  test('a resolver that returns the remaining TTL of its own cache is not queried repeatedly', async () => {
     const expiry = 1_000_000 + 100_000
     const { resolver, asked, pass } = laboratory((now) => facts((expiry - now()) / 1000, now))
     for (let second = 0; second < 99; second++) {
@@ -198,7 +220,7 @@ describe('renewal', () => {
 })
 
 describe('refresh', () => {
-  test('goes past what is remembered, and what it finds is remembered', async () => {
+  test('bypasses the cache and stores what it finds', async () => {
     let address = '192.0.2.1'
     const { resolver, asked, pass } = laboratory((now) => ({
       ...facts(60, now),
@@ -215,20 +237,28 @@ describe('refresh', () => {
     assert.equal(asked.length, 2)
   })
 
-  test('a thousand at once are one question; what was asked a moment ago is fresh', async () => {
-    const { resolver, asked, pass } = laboratory((now) => facts(60, now))
+  test('a thousand at once are one query; a name queried a moment ago is queried again, a moment later', async () => {
+    const { resolver, asked, pass, pauses } = laboratory((now) => facts(60, now))
     await resolver.refresh(mx, 'A')
+    assert.deepEqual([asked.length, pauses], [1, []])
+    pass(0.1)
     await Promise.all(Array.from({ length: 1000 }, () => resolver.refresh(mx, 'A')))
-    assert.equal(asked.length, 1)
+    assert.deepEqual([asked.length, pauses], [2, [400]])
     pass(5)
     await Promise.all(Array.from({ length: 1000 }, () => resolver.refresh(mx, 'A')))
-    assert.equal(asked.length, 2)
+    assert.deepEqual([asked.length, pauses], [3, [400]])
   })
 
-  test('what somebody else was told is asked for, however new', async () => {
+  test('an answer from the shared cache is looked up again, however new', async () => {
     const shared: SharedStore = {
       ...NO_SHARED_STORE,
-      get: () => Promise.resolve(facts(60, () => 1_000_000)),
+      find: (_, type) =>
+        Promise.resolve(
+          ofType(
+            facts(60, () => 1_000_000),
+            type,
+          ),
+        ),
     }
     const { resolver, asked } = laboratory((now) => facts(60, now), 10, shared)
     await resolver.lookup(mx, 'A')
@@ -238,16 +268,50 @@ describe('refresh', () => {
   })
 })
 
-describe('what is shared', () => {
+describe('stale answers (RFC 8767)', () => {
+  test('queried again after a moment; the current answer counts and is cached', async () => {
+    let count = 0
+    const { resolver, asked, pauses } = laboratory((now) => ({
+      ...facts(60, now),
+      ...(count++ === 0 && { isStale: true }),
+    }))
+    const lookup = await resolver.lookup(mx, 'A')
+    assert.ok(lookup.kind !== 'failed' && lookup.isStale !== true)
+    assert.deepEqual([asked.length, pauses], [2, [500]])
+    await resolver.lookup(mx, 'A')
+    assert.equal(asked.length, 2)
+  })
+
+  test('still stale: returned as such, and never cached', async () => {
+    const { resolver, asked } = laboratory((now) => ({ ...facts(30, now), isStale: true }))
+    const lookup = await resolver.lookup(mx, 'A')
+    assert.ok(lookup.kind !== 'failed' && lookup.isStale)
+    assert.equal(asked.length, 2)
+    await resolver.lookup(mx, 'A')
+    assert.equal(asked.length, 4)
+  })
+
+  test('and then a failure: the failure', async () => {
+    let count = 0
+    const { resolver } = laboratory((now) =>
+      count++ === 0
+        ? { ...facts(30, now), isStale: true }
+        : { kind: 'failed', cause: 'bogus', detail: '', extendedErrors: [] },
+    )
+    assert.equal((await resolver.lookup(mx, 'A')).kind, 'failed')
+  })
+})
+
+describe('shared cache', () => {
   const theirs = facts(60, () => 1_000_000)
 
-  test('a fact that others know asks nobody, and is kept here too', async () => {
+  test('a fact in the shared cache needs no query and is cached here too', async () => {
     let gets = 0
     const shared: SharedStore = {
       ...NO_SHARED_STORE,
-      get: () => {
+      find: (_, type) => {
         gets++
-        return Promise.resolve(theirs)
+        return Promise.resolve(ofType(theirs, type))
       },
     }
     const { resolver, asked, events } = laboratory((now) => facts(60, now), 10, shared)
@@ -261,40 +325,59 @@ describe('what is shared', () => {
     )
   })
 
-  test('somebody else is at it: their answer is waited for', async () => {
+  test('a shared fact found during a flush is neither used nor cached', async () => {
+    let find: (fact: Fact) => void = () => undefined
     const shared: SharedStore = {
       ...NO_SHARED_STORE,
-      claim: () => Promise.resolve(THEIRS),
-      wait: () => Promise.resolve(theirs),
+      find: (_, type) =>
+        new Promise((resolve) => {
+          find = (fact) => {
+            resolve(ofType(fact, type))
+          }
+        }),
     }
-    const { resolver, asked } = laboratory((now) => facts(60, now), 10, shared)
-    assert.equal((await resolver.lookup(mx, 'A')).kind, 'found')
-    assert.equal(asked.length, 0)
-  })
-
-  test('somebody else was at it and came to nothing: DNS is asked', async () => {
-    const shared: SharedStore = { ...NO_SHARED_STORE, claim: () => Promise.resolve(THEIRS) }
-    const { resolver, asked } = laboratory((now) => facts(60, now), 10, shared)
-    assert.equal((await resolver.lookup(mx, 'A')).kind, 'found')
+    const { resolver, asked, memory } = laboratory((now) => facts(60, now), 10, shared)
+    const asking = resolver.lookup(mx, 'A')
+    memory.clear()
+    find(theirs)
+    await asking
     assert.equal(asked.length, 1)
   })
 
-  test('somebody has found it between the look and the claim: DNS is not asked', async () => {
-    const released: unknown[] = []
+  test('a DNS answer to a query sent before a flush is returned, but neither cached nor shared', async () => {
+    let answer: (lookup: Lookup) => void = () => undefined
+    const found: (Fact | undefined)[] = []
     const shared: SharedStore = {
       ...NO_SHARED_STORE,
-      claim: () => Promise.resolve({ kind: 'known', fact: theirs }),
-      release: (...args) => Promise.resolve(void released.push(args)),
+      release: (_, __, fact) => {
+        found.push(fact)
+        return Promise.resolve()
+      },
     }
-    const { resolver, asked } = laboratory((now) => facts(60, now), 10, shared)
-    assert.equal((await resolver.lookup(mx, 'A')).kind, 'found')
-    assert.equal(asked.length, 0)
-    assert.deepEqual(released, [], 'the claim is not ours')
+    const { resolver, asked, memory } = laboratory(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve
+        }),
+      10,
+      shared,
+    )
+    const asking = resolver.lookup(mx, 'A')
+    await new Promise((resolve) => setImmediate(resolve))
+    memory.clear()
+    answer(theirs)
+    assert.equal((await asking).kind, 'found')
+    assert.deepEqual(found, [undefined])
+    const again = resolver.lookup(mx, 'A')
+    await new Promise((resolve) => setImmediate(resolve))
+    answer(theirs)
+    await again
+    assert.equal(asked.length, 2)
   })
 
   const released: readonly (readonly [string, (now: () => number) => Lookup, boolean])[] = [
     ['a fact', (now) => facts(60, now), true],
-    ['a fact that is not worth keeping', (now) => facts(0, now), false],
+    ['a fact with too short a TTL', (now) => facts(0, now), false],
     [
       'a failure',
       () => ({ kind: 'failed', cause: 'bogus', detail: '', extendedErrors: [] }),
@@ -302,7 +385,7 @@ describe('what is shared', () => {
     ],
   ]
   for (const [circumstance, answer, isShared] of released) {
-    test(`the claim is given up with ${circumstance}: ${isShared ? 'it is shared' : 'nothing is shared'}`, async () => {
+    test(`the lease is released with ${circumstance}: ${isShared ? 'it is shared' : 'nothing is shared'}`, async () => {
       const found: (Fact | undefined)[] = []
       const shared: SharedStore = {
         ...NO_SHARED_STORE,
@@ -319,7 +402,7 @@ describe('what is shared', () => {
   }
 })
 
-test('a hundred that ask at once share one lookup, and one failure', async () => {
+test('a hundred simultaneous callers share one lookup, and one failure', async () => {
   const { resolver, asked } = laboratory(async (now) => {
     await new Promise((resolve) => setTimeout(resolve, 5))
     return facts(0, now)
@@ -331,7 +414,7 @@ test('a hundred that ask at once share one lookup, and one failure', async () =>
   assert.equal(asked.length, 2)
 })
 
-test('an inner resolver that throws is not remembered either', async () => {
+test('an exception of the inner resolver is not cached either', async () => {
   let count = 0
   const { resolver } = laboratory((now) => {
     if (count++ === 0) throw new Error('a bug')
@@ -341,7 +424,7 @@ test('an inner resolver that throws is not remembered either', async () => {
   assert.equal((await resolver.lookup(mx, 'A')).kind, 'found')
 })
 
-test('no more entries than allowed, the least used out first', async () => {
+test('the number of entries is bounded, the least recently used is evicted first', async () => {
   const { resolver, asked } = laboratory((now) => facts(60, now), 2)
   await resolver.lookup(name('a.example'), 'A')
   await resolver.lookup(name('b.example'), 'A')
@@ -353,7 +436,7 @@ test('no more entries than allowed, the least used out first', async () => {
   assert.equal(asked.length, 4)
 })
 
-test('what goes into the cache is reported', async () => {
+test('entries added to the cache are reported', async () => {
   const { resolver, events } = laboratory((now) => facts(60, now))
   await resolver.lookup(mx, 'A')
   await resolver.lookup(mx, 'A')
@@ -363,7 +446,7 @@ test('what goes into the cache is reported', async () => {
   )
 })
 
-test('the largest answers do not fill the memory: size counts, not only number', async () => {
+test('the largest answers do not fill the memory: size is bounded, not only the number', async () => {
   const rdata = Buffer.alloc(1000)
   const { resolver, asked } = laboratory(
     (now) => ({
@@ -376,7 +459,7 @@ test('the largest answers do not fill the memory: size counts, not only number',
     }),
     1000,
   )
-  // Each takes about 70 kB of the 1000 kB that a thousand entries may have.
+  // Each takes about 70 kB of the 1000 kB allowed for a thousand entries.
   const names = Array.from({ length: 100 }, (_, index) => name(`n${index}.example`))
   for (const each of names) await resolver.lookup(each, 'TLSA')
   for (const each of names) await resolver.lookup(each, 'TLSA')

@@ -1,4 +1,4 @@
-/** What the memory of a process gives back, whether it has been packed meanwhile or not. */
+/** Entries are returned unchanged, whether they have been packed in the meantime or not. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createMemoryStore } from '../../../src/cache/memory-store.js'
@@ -12,14 +12,14 @@ const common = { security: 'secure', canonicalName: owner, aliases: [], expiresA
 const found = { kind: 'found', ...common } as const
 
 const FACTS: Readonly<Record<string, readonly [RecordType, Fact]>> = {
-  'MX records, null MX and one that cannot be held': [
+  'MX records, null MX and an unusable exchange': [
     'MX',
     {
       ...found,
       records: [
-        { type: 'MX', preference: 10, exchange: name('mx.example.org') },
-        { type: 'MX', preference: 65535, exchange: '.' },
-        { type: 'MX', preference: 0, exchange: '' },
+        { type: 'MX', preference: 10, exchange: { kind: 'host', name: name('mx.example.org') } },
+        { type: 'MX', preference: 65535, exchange: { kind: 'root' } },
+        { type: 'MX', preference: 0, exchange: { kind: 'unusable' } },
       ],
     },
   ],
@@ -42,7 +42,7 @@ const FACTS: Readonly<Record<string, readonly [RecordType, Fact]>> = {
     'CNAME',
     { ...found, records: [{ type: 'CNAME', target: name('elsewhere.example') }] },
   ],
-  'records behind aliases': [
+  'records reached through aliases': [
     'A',
     {
       ...found,
@@ -55,23 +55,23 @@ const FACTS: Readonly<Record<string, readonly [RecordType, Fact]>> = {
   'absence of the name': ['TLSA', { kind: 'absent', reason: 'nxdomain', ...common }],
 }
 
-/** Two entries at hand, so that the next ones pack it. */
+/** Fills the unpacked slots with two entries, so that older ones are packed. */
 function packing(type: RecordType, held: Held, most = 100) {
   const store = createMemoryStore(most, 2)
   for (const each of [owner, other, name('third.example')]) store.put(each, type, held)
   return store
 }
 
-describe('packed and unpacked, it is the same', () => {
+describe('an entry is the same after packing and unpacking', () => {
   for (const [what, [type, fact]] of Object.entries(FACTS)) {
     test(what, () => {
-      for (const renewAt of [8_000, Infinity]) {
-        const held = { fact, askedAt: 1_000, renewAt }
+      for (const prefetchAt of [8_000, Infinity]) {
+        const held = { fact, askedAt: 1_000, prefetchAt }
         const store = packing(type, held)
         const back = store.get(owner, type, 8_999)
         assert.deepEqual(back, held)
         assert.notEqual(back, held)
-        // At hand again, as the very same.
+        // Unpacked again: the identical object.
         assert.equal(store.get(owner, type, 8_999), back)
       }
     })
@@ -80,16 +80,16 @@ describe('packed and unpacked, it is the same', () => {
 
 describe('packed or not', () => {
   const [type, fact] = ['A', { ...found, records: [{ type: 'A', address: '192.0.2.1' }] }] as const
-  const held = (): Held => ({ fact, askedAt: 0, renewAt: 5_000 })
+  const held = (): Held => ({ fact, askedAt: 0, prefetchAt: 5_000 })
 
-  test('it is gone at its expiry', () => {
+  test('an entry is gone at its expiry', () => {
     assert.equal(packing(type, held()).get(owner, type, 9_000), undefined)
     const store = createMemoryStore(100)
     store.put(owner, type, held())
     assert.equal(store.get(owner, type, 9_000), undefined)
   })
 
-  test('a new one takes the place of the old one', () => {
+  test('a new entry replaces the old one', () => {
     const store = packing(type, held())
     const fresh = { ...held(), fact: { ...fact, expiresAt: 20_000 } }
     store.put(owner, type, fresh)
@@ -97,14 +97,14 @@ describe('packed or not', () => {
     assert.equal(store.get(owner, type, 8_000)?.fact.expiresAt, 20_000)
   })
 
-  test('it is forgotten with all the others', () => {
+  test('flush removes it with all others', () => {
     const store = packing(type, held())
     store.clear()
     assert.equal(store.get(owner, type, 0), undefined)
     assert.equal(store.get(other, type, 0), undefined)
   })
 
-  test('there are no more than asked for, the least recently used out first', () => {
+  test('the number of entries is bounded, the least recently used is evicted first', () => {
     const store = createMemoryStore(10, 3)
     const names = Array.from({ length: 20 }, (_, i) => name(`n${i}.example`))
     for (const each of names) {

@@ -1,58 +1,50 @@
-/** A Redis that is well, slow, gone, full or silent, on a clock of the test's own. */
+/** The store with a Redis that is healthy, slow, down, full, silent or hostile, on a simulated clock. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { composeEntry } from '../../../src/cache/entry.js'
+import { createCachingResolver } from '../../../src/cache/caching-resolver.js'
+import { composeFact } from '../../../src/cache/entry.js'
+import { composeEpoch, epochKey } from '../../../src/cache/epoch.js'
+import { createMemoryStore } from '../../../src/cache/memory-store.js'
+import { QUICK_MS, REST_MS } from '../../../src/cache/patience.js'
 import { createRedisStore } from '../../../src/cache/redis-store.js'
-import type { RedisCommands } from '../../../src/cache/redis-store.js'
+import { composeEntry } from '../../../src/cache/seal.js'
 import { OURS, THEIRS } from '../../../src/cache/shared-store.js'
 import type { Fact, LookupEvent } from '../../../src/lookup.js'
 import { createClock } from '../../support/clock.js'
 import { name } from '../../support/names.js'
+import { createRedisMap } from '../../support/redis-map.js'
 
 const MX = name('mx.example')
-const KEY = 'p:1:A:mx.example'
-const CLAIM = 'p:1:claim:A:mx.example'
+const KEY = 'p:2:A:mx.example'
+const CLAIM = 'p:2:claim:A:mx.example'
+const VAULT = { prefix: 'p:', secret: undefined }
+const EPOCH = '0001750000000000.0123456789abcdef'
+const TIMEOUT = 100
+const PATIENCE = 2_000
 
-/** Redis as a map, and what goes wrong with it: by command, or in all of them. */
-function store(started = Promise.resolve(), isInOrder = true) {
+/** A store on that map; it knows the epoch unless Redis is not available yet. */
+async function store(started = Promise.resolve(), isInOrder = true, isKnown = true) {
   const clock = createClock()
-  let lead = 0
-  const held = new Map<string, string>()
-  const lives = new Map<string, number>()
-  const said: string[] = []
+  const redis = createRedisMap(clock, isInOrder)
   const news: string[] = []
-  let trouble: ((command: keyof RedisCommands) => Promise<never> | undefined) | undefined
-  const run = <T>(command: keyof RedisCommands, key: string, work: () => T): Promise<T> => {
-    said.push(`${command} ${key}`)
-    return trouble?.(command) ?? Promise.resolve(work())
-  }
-  const put = (key: string, value: string, milliseconds: number): boolean => {
-    lives.set(key, milliseconds)
-    return held.set(key, value).size > 0
-  }
-  const commands: RedisCommands = {
-    isInOrder,
-    get: (key) => run('get', key, () => held.get(key) ?? null),
-    set: (key, value, milliseconds) => run('set', key, () => put(key, value, milliseconds)),
-    setNew: (key, value, milliseconds) =>
-      run('setNew', key, () => !held.has(key) && put(key, value, milliseconds)),
-    remove: (key) => run('remove', key, () => held.delete(key)),
-  }
-  const made = createRedisStore({
-    commands,
-    started,
-    prefix: 'p:',
-    secret: undefined,
-    timeoutMs: 100,
-    patienceMs: 2_000,
-    maxTtlMs: 3_600_000,
-    now: () => clock.now() + lead,
-    lead: () => lead,
-    schedule: clock.schedule,
-    observe: (event: LookupEvent) => {
-      if (event.kind === 'redis') news.push(`${event.what}: ${event.fault ?? 'well'}`)
-    },
-  })
+  let lead = 0
+  const open = () =>
+    createRedisStore({
+      commands: redis.commands,
+      started,
+      vault: VAULT,
+      timeoutMs: TIMEOUT,
+      patienceMs: PATIENCE,
+      maxTtlMs: 3_600_000,
+      now: () => clock.now() + lead,
+      wall: clock.now,
+      nonce: () => '00000000000000ff',
+      schedule: clock.schedule,
+      flush: () => undefined,
+      observe: (event: LookupEvent) => {
+        if (event.kind === 'redis') news.push(`${event.what}: ${event.fault ?? 'well'}`)
+      },
+    })
   const fact: Fact = {
     kind: 'found',
     records: [{ type: 'A', address: '192.0.2.1' }],
@@ -61,22 +53,20 @@ function store(started = Promise.resolve(), isInOrder = true) {
     aliases: [],
     expiresAt: clock.now() + 60_000,
   }
-  const rejecting = (message: string) => () => Promise.reject(new Error(message))
+  redis.put(epochKey(VAULT), composeEpoch(VAULT, EPOCH), undefined)
+  const made = open()
+  if (isKnown) await made.look()
+  redis.said.length = 0
   return {
     ...made,
-    ...{ clock, held, lives, said, news, fact },
-    /** From now on, until it is well again. */
-    isGone: () => (trouble = rejecting('no connection')),
-    isSilent: () => (trouble = () => new Promise<never>(() => undefined)),
-    isFull: () =>
-      (trouble = (command) =>
-        command === 'get' ? undefined : Promise.reject(new Error('OOM command not allowed'))),
-    isWell: () => (trouble = undefined),
-    throws: () =>
-      (trouble = () => {
-        throw new Error('a bug')
-      }),
-    /** This process's clock runs ahead of the wall clock from now on. */
+    ...{ clock, redis, news, fact, open },
+    said: redis.said,
+    /** An entry written by another relay. */
+    plant: (): void => {
+      const entry = { epoch: EPOCH, askedAt: clock.now(), lifeMs: 60_000, body: composeFact(fact) }
+      redis.put(KEY, composeEntry(VAULT, KEY, entry), entry.lifeMs)
+    },
+    /** Makes this process's clock run ahead of the wall clock. */
     isAhead: (milliseconds: number) => (lead = milliseconds),
   }
 }
@@ -89,153 +79,298 @@ async function soFar<T>(promise: Promise<T>): Promise<T | 'nothing yet'> {
   return Promise.race([promise, pause])
 }
 
-describe('a Redis that is well', () => {
-  test('a fact that is released is there for as long as it lives, and the claim is not', async () => {
-    const { claim, release, get, lives, held, fact } = store()
-    assert.deepEqual(await claim(MX, 'A'), OURS)
-    assert.deepEqual(await claim(MX, 'A'), THEIRS)
+describe('a healthy Redis', () => {
+  test('release stores the fact for its lifetime and removes the lease', async () => {
+    const { claim, release, find, redis, fact } = await store()
+    assert.deepEqual(await claim(MX, 'A', 0), OURS)
+    assert.deepEqual(await claim(MX, 'A', 0), THEIRS)
     await release(MX, 'A', fact)
-    assert.deepEqual([...held.keys()], [KEY])
-    assert.equal(lives.get(KEY), 60_000)
-    assert.deepEqual(await get(MX, 'A'), fact)
-    assert.equal(await get(MX, 'AAAA'), undefined)
+    assert.deepEqual(redis.keys(), [epochKey(VAULT), KEY])
+    assert.equal(redis.left(KEY), 60_000)
+    assert.deepEqual(await find(MX, 'A'), fact)
+    assert.equal(await find(MX, 'AAAA'), undefined)
     assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
+  })
+
+  test('a hit is one round trip of two commands', async () => {
+    const { find, plant, said, redis } = await store()
+    plant()
+    redis.isSilent()
+    const finding = find(MX, 'A')
+    assert.equal(await soFar(finding), 'nothing yet')
+    assert.deepEqual(said, [`read ${KEY}`])
   })
 
   for (const isInOrder of [true, false]) {
     const how = isInOrder ? 'one connection' : 'several nodes'
-    test(`${how}: what is found between the look and the claim is seen, and the claim given up`, async () => {
-      const { claim, held, said, fact } = store(Promise.resolve(), isInOrder)
-      held.set(KEY, composeEntry(MX, 'A', fact, undefined))
-      assert.deepEqual(await claim(MX, 'A'), { kind: 'known', fact })
-      assert.deepEqual(said, [`setNew ${CLAIM}`, `get ${KEY}`, `remove ${CLAIM}`])
-      held.set(CLAIM, '1')
-      assert.deepEqual(await claim(MX, 'A'), { kind: 'known', fact })
-      assert.ok(held.has(CLAIM), 'the claim of somebody else stays')
-      held.delete(CLAIM)
+    test(`${how}: a fact written between the read and the lease is used, and the lease released`, async () => {
+      const { claim, redis, said, fact, plant } = await store(Promise.resolve(), isInOrder)
+      plant()
+      assert.deepEqual(await claim(MX, 'A', 0), { kind: 'known', fact })
+      assert.deepEqual(said, [`setNew ${CLAIM}`, `read ${KEY}`, `remove ${CLAIM}`])
+      redis.put(CLAIM, '1', 2_000)
+      assert.deepEqual(await claim(MX, 'A', 0), { kind: 'known', fact })
+      assert.ok(redis.text(CLAIM), 'the claim of another process stays')
+      redis.drop(CLAIM)
       assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS, 'not outlived')
       assert.deepEqual(await claim(MX, 'A', fact.expiresAt), THEIRS)
       assert.deepEqual(await claim(MX, 'A', fact.expiresAt - 1_000), { kind: 'known', fact })
     })
   }
 
-  test('the same fact read again is no newer one, though clocks differ by part of a millisecond', async () => {
-    const { claim, release, held, fact, isAhead } = store()
-    held.set(KEY, composeEntry(MX, 'A', fact, undefined))
-    isAhead(0.7)
-    assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
-    await release(MX, 'A', undefined)
+  test('release removes only its own lease', async () => {
+    const { release, redis, fact } = await store()
+    redis.put(CLAIM, '1', 2_000)
+    await release(MX, 'A', fact)
+    assert.ok(redis.text(CLAIM))
   })
 
-  test('several nodes: nobody looks before the claim is there', async () => {
-    const { claim, said, isSilent } = store(Promise.resolve(), false)
-    isSilent()
-    assert.equal(await soFar(claim(MX, 'A')), 'nothing yet')
+  test('the same fact read again does not count as newer, though clocks differ by a fraction of a millisecond', async () => {
+    const { claim, plant, fact, isAhead } = await store()
+    plant()
+    isAhead(0.7)
+    assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
+  })
+
+  test('a Cluster: nothing is read before the lease is taken', async () => {
+    const { claim, said, redis } = await store(Promise.resolve(), false)
+    redis.isSilent()
+    assert.equal(await soFar(claim(MX, 'A', 0)), 'nothing yet')
     assert.deepEqual(said, [`setNew ${CLAIM}`])
   })
 
-  test('a clock that runs ahead lengthens no life: entries go by the wall clock', async () => {
-    const { release, get, lives, fact, isAhead } = store()
-    isAhead(3_000_000)
-    const ours = { ...fact, expiresAt: fact.expiresAt + 3_000_000 }
+  test('a clock that runs ahead does not extend an entry: expiry follows the wall clock', async () => {
+    const { release, find, redis, fact, isAhead } = await store()
+    isAhead(5_000)
+    const ours = { ...fact, expiresAt: fact.expiresAt + 5_000 }
     await release(MX, 'A', ours)
-    assert.equal(lives.get(KEY), 60_000)
-    assert.deepEqual(await get(MX, 'A'), ours)
+    assert.equal(redis.left(KEY), 60_000)
+    assert.deepEqual(await find(MX, 'A'), ours)
     isAhead(0)
-    assert.deepEqual(await get(MX, 'A'), fact, 'as others have it')
+    assert.deepEqual(await find(MX, 'A'), fact, 'as others have it')
   })
 
-  test('the key lives no longer than the fact, to the millisecond', async () => {
-    const { release, lives, fact } = store()
+  test('the Redis key expires with the fact, to the millisecond', async () => {
+    const { release, redis, fact } = await store()
     await release(MX, 'A', { ...fact, expiresAt: fact.expiresAt - 0.5 })
-    assert.equal(lives.get(KEY), 59_999)
+    assert.equal(redis.left(KEY), 59_999)
   })
 
-  test('a fact whose life is over is not written, and its claim ends', async () => {
-    const { claim, release, clock, held, fact } = store()
-    await claim(MX, 'A')
+  test('the fact expires with its Redis key, even if the reply is slow', async () => {
+    const { find, plant, redis, clock, fact } = await store()
+    plant()
+    redis.takes(90)
+    const finding = find(MX, 'A')
+    await clock.advance(90)
+    assert.deepEqual(await soFar(finding), fact)
+  })
+
+  test('an expired fact is not written, and its lease is removed', async () => {
+    const { claim, release, clock, redis, fact } = await store()
+    await claim(MX, 'A', 0)
     await clock.advance(60_000)
     await release(MX, 'A', fact)
-    assert.equal(held.size, 0)
+    assert.deepEqual(redis.keys(), [epochKey(VAULT)])
   })
 
-  test('who waits has the fact as soon as it is there', async () => {
-    const { wait, claim, release, clock, fact } = store()
-    await claim(MX, 'A')
-    const waiting = wait(MX, 'A')
+  test('a waiting process gets the fact as soon as it is stored', async () => {
+    const { find, open, clock, fact } = await store()
+    const other = open()
+    await other.look()
+    assert.equal(await other.find(MX, 'A'), undefined)
+    const finding = find(MX, 'A')
     await clock.advance(50)
-    assert.equal(await soFar(waiting), 'nothing yet')
-    await release(MX, 'A', fact)
+    assert.equal(await soFar(finding), 'nothing yet')
+    await other.release(MX, 'A', fact)
     await clock.advance(100)
-    assert.deepEqual(await soFar(waiting), fact)
+    const found = await soFar(finding)
+    assert.ok(typeof found === 'object' && found.expiresAt <= fact.expiresAt)
+    assert.deepEqual({ ...found, expiresAt: fact.expiresAt }, fact)
   })
 
-  test('who waits for one that found nothing, or died, waits no longer than the claim', async () => {
-    const { wait, claim, held, clock } = store()
-    await claim(MX, 'A')
-    const waiting = wait(MX, 'A')
+  test('waiting for a process that found nothing, or died, ends with its lease', async () => {
+    const { find, redis, clock } = await store()
+    redis.put(CLAIM, '1', 2_000)
+    const finding = find(MX, 'A')
     await clock.advance(50)
-    held.delete(CLAIM)
+    redis.drop(CLAIM)
     await clock.advance(100)
-    assert.equal(await soFar(waiting), undefined)
+    assert.equal(await soFar(finding), undefined)
   })
 
-  test('nobody waits for longer than is allowed', async () => {
-    const { wait, claim, clock } = store()
-    await claim(MX, 'A')
-    const waiting = wait(MX, 'A')
-    await clock.advance(1_800)
-    assert.equal(await soFar(waiting), 'nothing yet')
+  test('no wait exceeds the limit', async () => {
+    const { find, redis, clock } = await store()
+    redis.put(CLAIM, '1', 2_000)
+    const finding = find(MX, 'A')
+    await clock.advance(PATIENCE - 200)
+    assert.equal(await soFar(finding), 'nothing yet')
+    redis.put(CLAIM, '1', 2_000)
     await clock.advance(200)
-    assert.equal(await soFar(waiting), undefined)
+    assert.equal(await soFar(finding), undefined)
   })
 
-  test('what is no entry of ours is nothing', async () => {
-    const { get, held, fact } = store()
-    for (const text of ['', 'garbage', '- {}', `v2 ${composeEntry(MX, 'A', fact, undefined)}`]) {
-      held.set(KEY, text)
-      assert.equal(await get(MX, 'A'), undefined)
+  test('a value that is not a valid entry is a miss', async () => {
+    const { find, redis, plant } = await store()
+    plant()
+    const good = redis.text(KEY) ?? ''
+    for (const text of ['', 'garbage', '- {}', `v3 ${good}`, `${good}x`, 'x'.repeat(2_000_000)]) {
+      redis.put(KEY, text, 60_000)
+      assert.equal(await find(MX, 'A'), undefined)
+      redis.drop(CLAIM)
     }
+    redis.put(KEY, good, undefined)
+    assert.equal(await find(MX, 'A'), undefined, 'without an expiry')
   })
 
-  test('purges are counted where all can see it', async () => {
-    const { epoch, held } = store()
-    assert.equal(await epoch(), '')
-    held.set('p:1:epoch', '3')
-    assert.equal(await epoch(), '3')
+  test('an unknown epoch is read first', async () => {
+    const { find, plant, fact } = await store(Promise.resolve(), true, false)
+    plant()
+    assert.deepEqual(await find(MX, 'A'), fact)
+  })
+
+  test('after a lapse no stored entry is accepted, and no entry or lease is written', async () => {
+    const { find, release, lapse, plant, redis, fact, clock } = await store()
+    plant()
+    await release(MX, 'AAAA', { ...fact, kind: 'absent', reason: 'nodata' })
+    const finding = find(MX, 'A')
+    lapse()
+    assert.equal(await finding, undefined)
+    await clock.advance(10)
+    const keys = redis.keys()
+    assert.equal(await find(MX, 'A'), undefined)
+    await release(MX, 'A', fact)
+    assert.deepEqual(redis.keys(), keys)
   })
 })
 
-describe('a Redis that is not', () => {
-  test('gone: DNS is asked at once, its loss is told once, and it is left alone for a second', async () => {
-    const { get, claim, wait, release, epoch, isGone, said, news, clock, fact } = store()
-    isGone()
-    assert.equal(await get(MX, 'A'), undefined)
-    assert.deepEqual(await claim(MX, 'A'), OURS)
+describe('forged leases', () => {
+  for (const [circumstance, life] of [
+    ['without an expiry', undefined],
+    ['with an expiry that no relay sets', 2_001],
+  ] as const) {
+    test(`${circumstance}: not waited for, replaced, and finally removed`, async () => {
+      const { find, claim, release, redis, fact } = await store()
+      redis.put(CLAIM, 'planted', life)
+      assert.equal(await find(MX, 'A'), undefined)
+      assert.equal(redis.left(CLAIM), 2_000)
+      await release(MX, 'A', fact)
+      assert.equal(redis.text(CLAIM), undefined)
+      redis.put(CLAIM, 'planted', life)
+      assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS, 'for a renewal')
+    })
+  }
+
+  test('after one wait in vain there is no waiting for a while', async () => {
+    const { find, redis, clock } = await store()
+    const plant = (): void => redis.put(CLAIM, '1', 2_000)
+    plant()
+    const first = find(MX, 'A')
+    for (let i = 0; i < 40; i++) {
+      plant()
+      await clock.advance(PATIENCE / 40)
+    }
+    assert.equal(await soFar(first), undefined)
+    for (let i = 0; i < 10; i++) {
+      plant()
+      assert.equal(await soFar(find(MX, 'A')), undefined)
+      await clock.advance(REST_MS / 11)
+    }
+    await clock.advance(REST_MS)
+    plant()
+    assert.equal(await soFar(find(MX, 'A')), 'nothing yet')
+  })
+
+  test('a wait in vain ends the other waits', async () => {
+    const { find, redis, clock } = await store()
+    const plant = (): void => {
+      for (const type of ['A', 'AAAA']) redis.put(`p:2:claim:${type}:mx.example`, '1', 2_000)
+    }
+    plant()
+    const first = find(MX, 'A')
+    await clock.advance(1_500)
+    plant()
+    const second = find(MX, 'AAAA')
+    await clock.advance(500)
+    assert.equal(await soFar(first), undefined)
+    await clock.advance(QUICK_MS)
+    assert.equal(await soFar(second), undefined)
+  })
+})
+
+describe('however slow and hostile Redis is', () => {
+  /** Sequential lookups that one plan may need: MX, addresses, alias, two TLSA bases. */
+  const ROUNDS = 5
+  for (const [isInOrder, steps] of [
+    [true, 2],
+    [false, 3],
+  ] as const) {
+    test(`a plan is delayed by at most ${steps} timeouts per lookup and one maximum wait: ${isInOrder ? 'one server' : 'a Cluster'}`, async () => {
+      const { redis, clock, ...shared } = await store(Promise.resolve(), isInOrder)
+      const { find, claim, release } = shared
+      redis.takes(TIMEOUT - 1)
+      const resolver = createCachingResolver({
+        inner: {
+          lookup: (_, type) =>
+            Promise.resolve({ ...shared.fact, kind: 'absent', reason: 'nodata', type }),
+        },
+        memory: createMemoryStore(100),
+        shared: { find, claim, release },
+        minTtlMs: 0,
+        maxTtlMs: 3_600_000,
+        now: clock.now,
+        random: () => 0.5,
+        observe: () => undefined,
+      })
+      let rounds = 0
+      const plan = async (): Promise<void> => {
+        for (const type of ['MX', 'A', 'CNAME', 'AAAA', 'TLSA'] as const) {
+          await resolver.lookup(MX, type)
+          rounds++
+        }
+      }
+      const startedAt = clock.now()
+      let took = 0
+      const planning = plan().then(() => (took = clock.now() - startedAt))
+      for (let i = 0; took === 0 && i < 2_000; i++) {
+        for (const type of ['MX', 'A', 'CNAME', 'AAAA', 'TLSA']) {
+          redis.put(`p:2:claim:${type}:mx.example`, '1', 2_000)
+        }
+        await clock.advance(10)
+      }
+      await planning
+      assert.equal(rounds, ROUNDS)
+      const bound = ROUNDS * (steps * TIMEOUT + QUICK_MS) + PATIENCE + TIMEOUT
+      assert.ok(took <= bound, `${took} ms, and ${bound} at most`)
+    })
+  }
+})
+
+describe('a Redis that fails', () => {
+  test('down: DNS is queried at once, the loss is reported once, and Redis is left alone for a second', async () => {
+    const { find, release, look, redis, said, news, clock, fact } = await store()
+    redis.isGone()
+    assert.equal(await find(MX, 'A'), undefined)
     await release(MX, 'A', fact)
-    assert.equal(await epoch(), undefined)
-    const waiting = wait(MX, 'A')
-    await clock.advance(4)
-    assert.equal(await soFar(waiting), undefined)
+    await look()
     assert.deepEqual(news, ['read: no connection'])
     const asked = said.length
-    await get(MX, 'A')
-    await claim(MX, 'A')
+    await find(MX, 'A')
+    await find(MX, 'AAAA')
     assert.equal(said.length, asked)
     await clock.advance(1_000)
-    // One finds out; the others do not wait for what it finds.
-    await Promise.all([get(MX, 'A'), get(MX, 'A'), get(MX, 'A')])
+    // One lookup tries Redis; the others do not wait for the result.
+    await Promise.all([find(MX, 'A'), find(MX, 'AAAA'), find(MX, 'TLSA')])
     assert.equal(said.length, asked + 1)
     assert.equal(news.length, 1)
   })
 
   for (const isInOrder of [true, false]) {
     const how = isInOrder ? 'one connection' : 'several nodes'
-    test(`${how}: a claim that meets it gone or silent tells that it is lost, and no more`, async () => {
+    test(`${how}: taking a lease only reports the loss`, async () => {
       for (const trouble of ['isGone', 'isSilent'] as const) {
-        const made = store(Promise.resolve(), isInOrder)
-        made[trouble]()
-        const claiming = made.claim(MX, 'A')
+        const made = await store(Promise.resolve(), isInOrder)
+        made.redis[trouble]()
+        const claiming = made.claim(MX, 'A', 0)
         for (let i = 0; i < 4; i++) {
           await made.clock.advance(100)
           await soFar(claiming)
@@ -247,88 +382,91 @@ describe('a Redis that is not', () => {
     })
   }
 
-  test('a client that throws, before it has started or after, is one that fails', async () => {
+  test('a client that throws, before or after it has started, counts as failed', async () => {
     for (const isEarly of [true, false]) {
       let start: () => void = () => undefined
       const started = new Promise<void>((resolve) => {
         start = resolve
       })
-      const { get, throws, news } = store(started)
-      throws()
+      const { find, redis, news } = await store(started, true, false)
+      redis.throws()
       if (!isEarly) start()
       await soFar(started)
-      const getting = get(MX, 'A')
+      const finding = find(MX, 'A')
       start()
       await soFar(started)
-      assert.equal(await soFar(getting), undefined)
+      assert.equal(await soFar(finding), undefined)
       assert.deepEqual(news, ['read: a bug'])
     }
   })
 
-  test('back: told once', async () => {
-    const { get, isGone, isWell, news, clock } = store()
-    isGone()
-    await get(MX, 'A')
-    isWell()
+  test('available again: reported once', async () => {
+    const { find, redis, news, clock } = await store()
+    redis.isGone()
+    await find(MX, 'A')
+    redis.isWell()
     await clock.advance(1_000)
-    await get(MX, 'A')
-    await get(MX, 'A')
+    await find(MX, 'A')
+    await find(MX, 'AAAA')
     assert.deepEqual(news, ['read: no connection', 'read: well'])
   })
 
-  test('the client has a connection again: used at once', async () => {
-    const { get, held, fact, isGone, isWell, noteConnection, news } = store()
-    held.set(KEY, composeEntry(MX, 'A', fact, undefined))
-    isGone()
-    await get(MX, 'A')
-    isWell()
+  test('reconnected: used at once, and the epoch is read first', async () => {
+    const { find, plant, fact, redis, said, noteConnection, news } = await store()
+    plant()
+    redis.isGone()
+    await find(MX, 'A')
+    redis.isWell()
+    said.length = 0
     noteConnection(undefined)
-    assert.deepEqual(await get(MX, 'A'), fact)
+    assert.deepEqual(await find(MX, 'A'), fact)
     assert.deepEqual(news, ['read: no connection', 'read: well'])
+    assert.equal(said[0], `read ${epochKey(VAULT)}`)
   })
 
   test('silent: the wait is bounded', async () => {
-    const { get, isSilent, news, clock } = store()
-    isSilent()
-    const getting = get(MX, 'A')
+    const { find, redis, news, clock } = await store()
+    redis.isSilent()
+    const finding = find(MX, 'A')
     await clock.advance(99)
-    assert.equal(await soFar(getting), 'nothing yet')
+    assert.equal(await soFar(finding), 'nothing yet')
     await clock.advance(1)
-    assert.equal(await soFar(getting), undefined)
+    assert.equal(await soFar(finding), undefined)
     assert.deepEqual(news, ['read: no answer within 100 ms'])
   })
 
-  test('full: what it has is used, that it takes nothing is told once, and its end', async () => {
-    const { get, claim, release, held, isFull, isWell, noteConnection, news, clock, fact } = store()
-    held.set(KEY, composeEntry(MX, 'A', fact, undefined))
-    isFull()
+  test('full: stored entries are used, and the failing writes are reported once, as is their end', async () => {
+    const { find, claim, release, look, plant, redis, noteConnection, news, clock, fact } =
+      await store()
+    plant()
+    redis.isFull()
     for (let i = 0; i < 3; i++) {
       assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
       await release(MX, 'A', fact)
-      // A new connection says nothing about whether it takes writes.
+      // A new connection does not tell whether Redis accepts writes.
       noteConnection(undefined)
       await clock.advance(1_000)
     }
-    assert.deepEqual(await get(MX, 'A'), fact)
+    assert.deepEqual(await find(MX, 'A'), fact)
     assert.deepEqual(news, ['write: OOM command not allowed'])
-    isWell()
+    redis.isWell()
     await clock.advance(1_000)
+    await look()
     await release(MX, 'A', fact)
     assert.deepEqual(news, ['write: OOM command not allowed', 'write: well'])
   })
 
-  test('not there yet: what nobody waits for any more is not said to it later', async () => {
+  test('not available yet: commands that timed out are not sent later', async () => {
     let start: () => void = () => undefined
     const started = new Promise<void>((resolve) => {
       start = resolve
     })
-    const { get, claim, said, clock } = store(started)
-    const getting = get(MX, 'A')
+    const { find, said, clock } = await store(started, true, false)
+    const finding = find(MX, 'A')
     await clock.advance(100)
-    assert.equal(await soFar(getting), undefined)
-    const claiming = claim(MX, 'AAAA')
+    assert.equal(await soFar(finding), undefined)
     start()
-    assert.deepEqual(await claiming, OURS)
-    assert.deepEqual(said, ['setNew p:1:claim:AAAA:mx.example'])
+    await soFar(started)
+    assert.deepEqual(said, [])
   })
 })

@@ -1,4 +1,4 @@
-/** The pure parts of `haraka-dane check`, and what the command line shows of colors. */
+/** The pure parts of `haraka-dane check`, and when the command line uses colors. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCode, ok, problem, unknown, warning } from '../../../src/cli/check/finding.js'
@@ -6,8 +6,8 @@ import { readHarakaIni, readHarakaList } from '../../../src/cli/check/haraka-ini
 import { spanOf } from '../../../src/cli/check/outbound.js'
 import { judgeClock } from '../../../src/cli/check/resolvers.js'
 import { isColorful } from '../../../src/cli/terminal.js'
-import { worse } from '../../../src/cli/verify-command.js'
-import { crashText, isTooOld } from '../../../src/haraka-releases.js'
+import { worse } from '../../../src/cli/verify-list.js'
+import { breaksLogLines, crashText, isTooOld } from '../../../src/haraka-hazards.js'
 import { ALL_REASONS } from '../../../src/reason.js'
 import { schema } from '../../support/command.js'
 
@@ -30,7 +30,7 @@ for (const [text, wanted] of spans) {
 
 const DAY = 86_400_000
 const instants: readonly (readonly [string, number, string, RegExp])[] = [
-  ['within', 100 * DAY, 'ok', /valid by it/],
+  ['within', 100 * DAY, 'ok', /valid at this time/],
   ['before', 80 * DAY, 'problem', /is 10 days before the time/],
   ['after', 130 * DAY, 'problem', /is 10 days after the time/],
   ['an hour before', 90 * DAY - DAY / 24, 'problem', /is 1 days before the time/],
@@ -43,16 +43,20 @@ for (const [circumstance, now, level, wanted] of instants) {
   })
 }
 
-test('releases: too old, crashing, fine, and none', () => {
+test('releases: too old, crashing, fine, and unknown', () => {
   const verdicts = ['2.8.28', '3.0.3', '3.0.4', '3.1.0', '3.10.0', '4.0.0-rc.1', 'latest'].map(
     isTooOld,
   )
   assert.deepEqual(verdicts, [true, true, false, false, false, false, undefined])
+  const broken = ['3.0.4', '3.1.7', '3.3.2', '3.3.3', '3.3.4', '4.0.0', 'latest'].map(
+    breaksLogLines,
+  )
+  assert.deepEqual(broken, [true, true, true, false, false, false, false])
   assert.match(crashText('3.1.5') ?? '', /3\.1\.6 or later/)
   assert.equal(crashText('3.1.6'), undefined)
 })
 
-test("Haraka's own files: what it cannot read it skips, the last of two counts, [main] is the top", () => {
+test("Haraka's own files: unreadable lines are skipped, the last of two values counts, [main] is the top level", () => {
   const ini = readHarakaIni('nonsense\n[main]\na = 1\na=2\n[outbound]\nb[]=x\nb[]=y\n')
   assert.equal(ini.value('', 'a'), '2')
   assert.deepEqual(ini.list('outbound', 'b'), ['x', 'y'])
@@ -60,7 +64,7 @@ test("Haraka's own files: what it cannot read it skips, the last of two counts, 
   assert.deepEqual(readHarakaList('# no\n; no\n\n  dane \r\nqueue/lmtp'), ['dane', 'queue/lmtp'])
 })
 
-test('the code of a check: a problem, then what is not known, and never a warning', () => {
+test('the exit code of a check: a problem outranks an unknown, warnings do not count', () => {
   const good = ok('a', 'b')
   const doubtful = warning('a', 'b', 'c')
   const unseen = unknown('a', 'b', 'c')
@@ -70,7 +74,7 @@ test('the code of a check: a problem, then what is not known, and never a warnin
   assert.equal(exitCode([unseen, problem('a', 'b', 'c')]), 1)
 })
 
-test('the code of several domains: wrong outweighs unknown, unknown outweighs good', () => {
+test('the exit code of several domains: wrong outranks unknown, unknown outranks good', () => {
   const table = [0, 1, 3].map((a) => [0, 1, 3].map((b) => worse(a, b)))
   assert.deepEqual(table, [
     [0, 1, 3],
@@ -79,7 +83,7 @@ test('the code of several domains: wrong outweighs unknown, unknown outweighs go
   ])
 })
 
-test('colors: a terminal alone, and not with NO_COLOR or a dumb one', () => {
+test('colors: only on a terminal, and not with NO_COLOR or TERM=dumb', () => {
   assert.equal(isColorful(true, {}), true)
   assert.equal(isColorful(true, { NO_COLOR: '' }), true)
   assert.equal(isColorful(true, { NO_COLOR: '0' }), false)
@@ -88,7 +92,7 @@ test('colors: a terminal alone, and not with NO_COLOR or a dumb one', () => {
   assert.equal(isColorful(undefined, {}), false)
 })
 
-test('docs/verify.schema.json knows every reason, and no other', () => {
+test('docs/verify.schema.json lists every reason, and no other', () => {
   const reasons = /"reason":\{"enum":(\[[^\]]*\])\}/.exec(JSON.stringify(schema))?.[1] ?? '[]'
   const known: unknown = JSON.parse(reasons)
   assert.deepEqual(known, [...ALL_REASONS])

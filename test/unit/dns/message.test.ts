@@ -19,7 +19,7 @@ const question = { name: owner, type: TYPE.TLSA }
 const digest = `030101${'ab'.repeat(32)}`
 const good: Reply = { question, answer: [rr.tlsa(owner, digest)] }
 
-test('records of the types that matter', () => {
+test('records of all supported types', () => {
   const message = parseMessage(
     reply({
       question,
@@ -45,15 +45,45 @@ test('records of the types that matter', () => {
       { type: 'TLSA', rdata: Buffer.from(digest, 'hex') },
       { type: 'A', address: '192.0.2.1' },
       { type: 'AAAA', address: '2001:db8::1' },
-      { type: 'MX', preference: 10, exchange: 'mx.example.org' },
-      { type: 'MX', preference: 0, exchange: '.' },
+      { type: 'MX', preference: 10, exchange: { kind: 'host', name: 'mx.example.org' } },
+      { type: 'MX', preference: 0, exchange: { kind: 'root' } },
       { type: 'CNAME', target: 'c.example.org' },
     ],
   )
   assert.equal(message.answers[0]?.ttl, 60)
 })
 
-test('RRSIG, NSEC and unknown types between the records do no harm (RFC 4035 §4.9) [R4035-4.9-a]', () => {
+test('the strings of a TXT record are joined with nothing between (RFC 8460 §3)', () => {
+  const strings = (...parts: readonly string[]): Buffer =>
+    Buffer.concat(
+      parts.flatMap((part) => [Buffer.from([part.length]), Buffer.from(part, 'latin1')]),
+    )
+  const cases: readonly (readonly [Buffer, string])[] = [
+    [
+      strings('v=TLSRPTv1;', 'rua=mail', '', 'to:a@example.org'),
+      'v=TLSRPTv1;rua=mailto:a@example.org',
+    ],
+    [strings('\xff\0'), '\xff\0'],
+    [strings('x'.repeat(255), 'y'), `${'x'.repeat(255)}y`],
+    // Malformed: says nothing, and the rest of the message is used.
+    [Buffer.alloc(0), ''],
+    [Buffer.from('0561', 'hex'), ''],
+    [Buffer.from('016105', 'hex'), ''],
+  ]
+  for (const [rdata, text] of cases) {
+    const txt = { owner, type: TYPE.TXT, rdata }
+    const message = parseMessage(reply({ question, answer: [txt, rr.tlsa(owner, digest)] }))
+    assert.deepEqual(
+      message?.answers.map(({ record }) => record),
+      [
+        { type: 'TXT', text },
+        { type: 'TLSA', rdata: Buffer.from(digest, 'hex') },
+      ],
+    )
+  }
+})
+
+test('RRSIG, NSEC and unknown types between the records are skipped (RFC 4035 §4.9) [R4035-4.9-a]', () => {
   const noise = [TYPE.RRSIG, TYPE.NSEC, 65_280].map((type) => ({
     owner,
     type,
@@ -65,31 +95,31 @@ test('RRSIG, NSEC and unknown types between the records do no harm (RFC 4035 §4
   assert.equal(message?.answers.length, 1)
 })
 
-test('records of another class do not count [DERIVED-dns-c]', () => {
+test('records of another class are ignored [DERIVED-dns-c]', () => {
   const chaos = { ...rr.tlsa(owner, digest), class: 3 }
   assert.deepEqual(parseMessage(reply({ question, answer: [chaos] }))?.answers, [])
 })
 
-test('records in authority and additional section do not count', () => {
+test('records in the authority and additional sections are ignored', () => {
   const record = rr.tlsa(owner, digest)
   const message = parseMessage(reply({ question, authority: [record], additional: [record] }))
   assert.deepEqual(message?.answers, [])
 })
 
-test('TLSA RDATA of any length is data, not damage', () => {
+test('TLSA RDATA of any length is accepted', () => {
   for (const hex of ['', '03', '0301', '030101', 'ff'.repeat(300)]) {
     const message = parseMessage(reply({ question, answer: [rr.tlsa(owner, hex)] }))
     assert.deepEqual(message?.answers[0]?.record, { type: 'TLSA', rdata: Buffer.from(hex, 'hex') })
   }
 })
 
-test('an exchange that cannot be held as text is unusable, not damage', () => {
+test('an exchange with unusual octets makes its record unusable, not the message malformed', () => {
   for (const exchange of ['mx\\.a.example.org', 'mx\u0007.example.org', 'm\u00fcx.example.org']) {
     const message = parseMessage(reply({ question, answer: [rr.mx('example.org', 1, exchange)] }))
     assert.deepEqual(message?.answers[0]?.record, {
       type: 'MX',
       preference: 1,
-      exchange: '',
+      exchange: { kind: 'unusable' },
     })
   }
 })
@@ -138,7 +168,7 @@ test('a TTL with the top bit set counts as zero (RFC 2181 §8) [R2181-8-a]', () 
   assert.equal(message?.answers[0]?.ttl, 0)
 })
 
-test('what the authority section says is kept: whose SOA, and whether it names servers', () => {
+test('the authority section is summarized: owner of the SOA, and whether it has NS records', () => {
   const message = parseMessage(
     reply({
       question,
@@ -156,7 +186,7 @@ test('what the authority section says is kept: whose SOA, and whether it names s
   ])
 })
 
-test('every type that is there is noted, in any class, with what signatures cover', () => {
+test('every type present is noted, in any class, with the types covered by signatures', () => {
   const rrsig = { owner, type: TYPE.RRSIG, rdata: u16(TYPE.TLSA) }
   const chaos = { ...rr.a(owner, '192.0.2.1'), class: 3 }
   const message = parseMessage(
@@ -170,7 +200,7 @@ test('every type that is there is noted, in any class, with what signatures cove
   assert.deepEqual([...(message?.present ?? [])].sort(), [TYPE.A, TYPE.TLSA])
 })
 
-test('more records than anybody needs are no message', () => {
+test('a message with too many records is refused', () => {
   const many = (count: number): Buffer =>
     reply({ question, answer: Array.from({ length: count }, () => rr.a(owner, '192.0.2.1')) })
   assert.equal(parseMessage(many(512))?.answers.length, 512)
@@ -179,14 +209,14 @@ test('more records than anybody needs are no message', () => {
 
 const pointer = (target: number): Buffer => u16(0xc000 + target)
 
-/** A TLSA record whose owner is these bytes. */
+/** A TLSA record with these bytes as its owner. */
 const ownedBy = (bytes: Buffer): Buffer =>
   reply({
     question,
     answer: [{ owner: bytes, type: TYPE.TLSA, rdata: Buffer.from(digest, 'hex') }],
   })
 
-test('names by pointer (RFC 1035 §4.1.4)', () => {
+test('compressed names (RFC 1035 §4.1.4)', () => {
   const message = parseMessage(ownedBy(pointer(12)))
   assert.equal(message?.answers[0]?.owner, owner)
 })
@@ -214,7 +244,7 @@ const broken: readonly (readonly [string, Buffer])[] = [
   ['a pointer past the end', ownedBy(pointer(0x3fff))],
   ['a pointer into the header', ownedBy(pointer(4))],
   ['half a pointer', Buffer.concat([reply(good).subarray(0, answerStart), Buffer.from([0xc0])])],
-  ['a label of a reserved kind', ownedBy(Buffer.from([0x40, 0x61, 0]))],
+  ['a reserved label type', ownedBy(Buffer.from([0x40, 0x61, 0]))],
   [
     'a name of 256 octets',
     ownedBy(wireName(['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(63)].join('.'))),
@@ -236,7 +266,7 @@ const broken: readonly (readonly [string, Buffer])[] = [
     reply({ question, answer: [{ owner, type: TYPE.MX, rdata: u16(10) }] }),
   ],
   [
-    'an MX record with an octet behind',
+    'an MX record with a trailing octet',
     reply({
       question,
       answer: [
@@ -245,7 +275,7 @@ const broken: readonly (readonly [string, Buffer])[] = [
     }),
   ],
   [
-    'an MX name that runs out of its RDATA',
+    'an MX name that runs past its RDATA',
     Buffer.concat([
       reply({ question, answer: [{ owner, type: TYPE.MX, rdata: Buffer.from([0, 1, 3, 0x61]) }] }),
       Buffer.from([0x62, 0x63, 0]),
@@ -256,16 +286,16 @@ const broken: readonly (readonly [string, Buffer])[] = [
     reply({ question, answer: [{ owner, type: TYPE.CNAME, rdata: Buffer.alloc(0) }] }),
   ],
   [
-    'a CNAME with an octet behind',
+    'a CNAME with a trailing octet',
     reply({ question, answer: [{ owner, type: TYPE.CNAME, rdata: Buffer.from([0, 0]) }] }),
   ],
   ['a CNAME to the root', reply({ question, answer: [rr.cname(owner, '.')] })],
   [
-    'a CNAME to a name that cannot be held',
+    'a CNAME to an unusable name',
     reply({ question, answer: [rr.cname(owner, 'a\\.b.example.org')] }),
   ],
   [
-    'a SOA that is cut off',
+    'a truncated SOA',
     reply({
       question,
       authority: [
@@ -285,12 +315,12 @@ const broken: readonly (readonly [string, Buffer])[] = [
 ]
 
 for (const [circumstance, bytes] of broken) {
-  test(`no message: ${circumstance} [DERIVED-dns-d]`, () => {
+  test(`refused: ${circumstance} [DERIVED-dns-d]`, () => {
     assert.equal(parseMessage(bytes), undefined)
   })
 }
 
-test('a broken record hides nothing: the good one before it does not count either', () => {
+test('a broken record makes the whole message malformed, including the good record before it', () => {
   const bytes = reply({
     question,
     answer: [rr.tlsa(owner, digest), { owner, type: TYPE.A, rdata: Buffer.alloc(3) }],
@@ -298,7 +328,7 @@ test('a broken record hides nothing: the good one before it does not count eithe
   assert.equal(parseMessage(bytes), undefined)
 })
 
-test('the longest names in the longest message are refused in a moment [DERIVED-dns-d]', () => {
+test('the longest names in the longest message are refused quickly [DERIVED-dns-d]', () => {
   const labels = Array.from({ length: 126 }, () => 'a').join('.')
   const small = wireRr({ owner: pointer(12), type: TYPE.A, rdata: Buffer.from([192, 0, 2, 1]) })
   const head = reply({ question: { name: labels, type: TYPE.A } })

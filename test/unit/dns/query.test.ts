@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answersQuestion, composeQuery, spell } from '../../../src/dns/query.js'
+import { answersQuestion, composeQuery, mixCase } from '../../../src/dns/query.js'
 import { ANSWERED, FLAG, reply, rr, TYPE, u16, wireName } from '../../support/dns-message.js'
 import type { Reply } from '../../support/dns-message.js'
 import { name } from '../../support/names.js'
@@ -16,7 +16,7 @@ const FLAGS_AT = 2
 const opt = (octets: number): Buffer =>
   Buffer.concat([Buffer.from('00002904d000008000', 'hex'), u16(octets)])
 
-test('a query asks for validation by DO alone, and leaves checking on (RFC 6840 §5.8, RFC 4035 §4.6, §4.9.2) [R4035-4.9.2-a R6840-5.7-a R4035-4.1-a]', () => {
+test('a query sets DO, and leaves AD and CD clear (RFC 6840 §5.8, RFC 4035 §4.6, §4.9.2) [R4035-4.9.2-a R6840-5.7-a R4035-4.1-a]', () => {
   const query = composeQuery(asked)
   assert.equal(query.readUInt16BE(0), 0xbeef)
   const flags = query.readUInt16BE(FLAGS_AT)
@@ -30,7 +30,7 @@ test('a query asks for validation by DO alone, and leaves checking on (RFC 6840 
   )
 })
 
-test('a question for diagnosis sets CD and nothing else', () => {
+test('a diagnostic query sets CD in addition', () => {
   const checked = composeQuery(asked)
   const unchecked = composeQuery({ ...asked, isUnchecked: true })
   assert.equal(unchecked.readUInt16BE(FLAGS_AT), checked.readUInt16BE(FLAGS_AT) | FLAG.CD)
@@ -45,7 +45,7 @@ test('a probe of the root', () => {
   )
 })
 
-test('padded queries are of one length (RFC 8467 §4.1)', () => {
+test('padded queries have the same length (RFC 8467 §4.1)', () => {
   for (const label of ['a', 'abc', 'a'.repeat(40)]) {
     const query = composeQuery({ ...asked, spelling: `${label}.example`, isPadded: true })
     assert.equal(query.length, 128)
@@ -54,19 +54,19 @@ test('padded queries are of one length (RFC 8467 §4.1)', () => {
   assert.equal(long.length, 256)
 })
 
-test('letters go out in any case, as chance has it (0x20)', () => {
+test('the case of letters is random (0x20)', () => {
   const domain = name('_25._tcp.mx-1.example.org')
-  assert.equal(spell(domain, Buffer.alloc(32)), domain)
-  assert.equal(spell(domain, Buffer.alloc(32, 0xff)), domain.toUpperCase())
-  assert.equal(spell(domain, Buffer.alloc(32, 0xaa)), '_25._TcP.Mx-1.eXaMpLe.oRg')
+  assert.equal(mixCase(domain, Buffer.alloc(32)), domain)
+  assert.equal(mixCase(domain, Buffer.alloc(32, 0xff)), domain.toUpperCase())
+  assert.equal(mixCase(domain, Buffer.alloc(32, 0xaa)), '_25._TcP.Mx-1.eXaMpLe.oRg')
   const longest = name(Array.from({ length: 4 }, () => 'a'.repeat(62)).join('.'))
-  assert.equal(spell(longest, Buffer.alloc(32, 0xff)), longest.toUpperCase())
+  assert.equal(mixCase(longest, Buffer.alloc(32, 0xff)), longest.toUpperCase())
 })
 
 const matching: readonly (readonly [string, Buffer, boolean])[] = [
   ['the reply', reply(good), true],
   [
-    'the name in other letters (0x20)',
+    'the name in different case (0x20)',
     reply({ ...good, question: { ...question, name: owner } }),
     false,
   ],
@@ -82,13 +82,13 @@ const matching: readonly (readonly [string, Buffer, boolean])[] = [
   ['another type', reply({ ...good, question: { ...question, type: TYPE.A } }), false],
   ['another class', reply({ ...good, question: { ...question, class: 3 } }), false],
   ['no question', reply({ answer: [] }), false],
-  ['the header alone', reply(good).subarray(0, 12), false],
-  ['a question that is cut off', reply(good).subarray(0, 20), false],
+  ['only the header', reply(good).subarray(0, 12), false],
+  ['a truncated question', reply(good).subarray(0, 20), false],
   ['nothing', Buffer.alloc(0), false],
 ]
 
 for (const [circumstance, bytes, wanted] of matching) {
-  test(`whether bytes answer the question: ${circumstance} (RFC 5452 §9.1) [DERIVED-dns-b]`, () => {
+  test(`whether a datagram answers the query: ${circumstance} (RFC 5452 §9.1) [DERIVED-dns-b]`, () => {
     assert.equal(answersQuestion(bytes, asked), wanted)
   })
 }

@@ -21,12 +21,12 @@ function timesOf(...rdata: readonly Buffer[]): unknown {
     ?.soaSignature
 }
 
-test('the times of the signature over the SOA', () => {
+test('returns the times of the signature over the SOA', () => {
   const wanted = { from: 1_000_000_000_000, until: 4_000_000_000_000 }
   assert.deepEqual(timesOf(rrsig(TYPE.SOA, 4_000_000_000, 1_000_000_000)), wanted)
 })
 
-test('signatures over something else, and pieces of one, have none', () => {
+test('none for signatures over other types, or truncated ones', () => {
   assert.equal(timesOf(), undefined)
   assert.equal(timesOf(rrsig(TYPE.NS, 2, 1)), undefined)
   assert.equal(timesOf(rrsig(TYPE.SOA, 2, 1, 17)), undefined)

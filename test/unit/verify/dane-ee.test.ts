@@ -45,7 +45,7 @@ describe('DANE-EE(3) (RFC 7672 §3.1.1)', () => {
     ['signed with SHA-1', { hash: 'SHA-1' }],
   ]
   for (const [flaw, options] of flaws) {
-    test(`names, dates and issuers play no part: ${flaw}`, async () => {
+    test(`names, dates and issuers are ignored: ${flaw}`, async () => {
       const flawed = await mint({ subject: `CN=${MX}`, ...options })
       assert.equal(word(judge([tlsaFor(3, 1, 1, flawed)], chainOf(flawed))), 'authenticated at 0')
     })
@@ -99,14 +99,14 @@ describe('DANE-EE(3) (RFC 7672 §3.1.1)', () => {
     assert.equal(verdict.kind === 'authenticated' && verdict.name, undefined)
   })
 
-  test('beside DANE-TA(2) records that fail, a match is still a match [R7672-3.2.1-a]', async () => {
+  test('a match counts even if DANE-TA(2) records fail [R7672-3.2.1-a]', async () => {
     const misnamed = await leafOf(intermediate, { names: ['other.example'] })
     const records = [tlsaFor(2, 1, 1, root), tlsaFor(3, 1, 1, misnamed)]
     assert.equal(word(judge(records, chainOf(misnamed, intermediate, root))), 'authenticated at 0')
   })
 })
 
-test('TLSA records that nobody can use demand TLS and nothing more (RFC 7672 §2.2)', () => {
+test('unusable TLSA records require TLS without authentication (RFC 7672 §2.2)', () => {
   const policy = { kind: 'encrypt', tlsaBase: name(MX), unusable: [] } as const
   assert.deepEqual(verify(policy, chainOf(stranger), NOON.getTime()), { kind: 'encrypted' })
 })
@@ -115,7 +115,7 @@ test('no certificate at all: an anonymous suite or a resumed session [R7672-8.2-
   assert.equal(verifyNothing().reason, 'no-certificate')
 })
 
-test('a leaf that is no certificate', () => {
+test('a leaf that is not a certificate', () => {
   assert.equal(
     word(judge([tlsaFor(3, 1, 1, leaf)], [Buffer.from('junk')])),
     'unreadable-certificate',

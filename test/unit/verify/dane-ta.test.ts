@@ -1,4 +1,4 @@
-/** DANE-TA(2): a path to the anchor, wherever anchor and issuers are found. */
+/** DANE-TA(2): a path to the anchor, wherever the anchor and the issuers come from. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { mint } from '../../../lab/certificates.js'
@@ -58,7 +58,7 @@ describe('DANE-TA(2) (RFC 7672 §3.1.2)', () => {
     assert.equal(word(judge([tlsaFor(2, 1, 0, intermediate)], chainOf(leaf))), 'authenticated at 1')
   })
 
-  test('2 1 0: a bare key that signed nothing [R7671-5.2.3-b]', () => {
+  test('2 1 0: a bare key that did not sign anything [R7671-5.2.3-b]', () => {
     const record = tlsaFor(2, 1, 0, stranger)
     assert.equal(word(judge([record], chainOf(leaf, intermediate))), 'certificate-mismatch')
   })
@@ -75,19 +75,19 @@ describe('DANE-TA(2) (RFC 7672 §3.1.2)', () => {
     assert.equal(word(judge([tlsaFor(2, 1, 1, own)], chainOf(own, own))), 'certificate-mismatch')
   })
 
-  test('the anchor merely occurs in the list [R6698-2.1-c]', async () => {
+  test('the anchor is in the list but did not issue anything [R6698-2.1-c]', async () => {
     const own = await mint({ subject: `CN=${MX}`, names: [MX] })
     const record = tlsaFor(2, 1, 1, root)
     assert.equal(word(judge([record], chainOf(own, intermediate, root))), 'certificate-mismatch')
   })
 
-  test('an issuer of the same name and another key [R6698-2.1-c]', async () => {
+  test('an issuer with the same name and another key [R6698-2.1-c]', async () => {
     const impostor = await ca('intermediate', { issuer: root })
     const record = tlsaFor(2, 1, 1, root)
     assert.equal(word(judge([record], chainOf(leaf, impostor, root))), 'certificate-mismatch')
   })
 
-  test('a list in any order, with doubles and noise [DERIVED-chain-a]', () => {
+  test('a list in any order, with duplicates and unrelated certificates [DERIVED-chain-a]', () => {
     const record = tlsaFor(2, 1, 1, root)
     const lists = [
       chainOf(leaf, root, intermediate),
@@ -96,7 +96,7 @@ describe('DANE-TA(2) (RFC 7672 §3.1.2)', () => {
     for (const list of lists) assert.equal(word(judge([record], list)), 'authenticated at 2')
   })
 
-  test('the list holds what is no certificate: it is passed over [DERIVED-chain-a]', () => {
+  test('an element of the list that is not a certificate is skipped [DERIVED-chain-a]', () => {
     const list = [
       leaf.der,
       Buffer.from('noise'),
@@ -107,7 +107,7 @@ describe('DANE-TA(2) (RFC 7672 §3.1.2)', () => {
     assert.equal(word(judge([tlsaFor(2, 1, 1, root)], list)), 'authenticated at 2')
   })
 
-  test('of two issuers with the same key one expired: the other is taken [DERIVED-chain-b]', async () => {
+  test('two issuers with the same key, one expired: the other is used [DERIVED-chain-b]', async () => {
     const stale = await ca('intermediate', { issuer: root, keys: intermediate.keys, ...PAST })
     const record = tlsaFor(2, 1, 1, root)
     assert.equal(word(judge([record], chainOf(leaf, stale, root))), 'certificate-expired')
@@ -121,7 +121,7 @@ describe('DANE-TA(2) (RFC 7672 §3.1.2)', () => {
     )
   })
 
-  test('cross-signed intermediates: the way to the anchor is found [DERIVED-chain-b]', async () => {
+  test('cross-signed intermediates: the path to the anchor is found [DERIVED-chain-b]', async () => {
     const crossed = await ca('intermediate', { issuer: stranger, keys: intermediate.keys })
     for (const anchor of [root, stranger]) {
       const list = chainOf(leaf, crossed, intermediate, root, stranger)

@@ -1,4 +1,4 @@
-/** What RFC 5280 §6.1 asks of the certificates in a path, and of an anchor that is a key. */
+/** The checks of RFC 5280 §6.1 on the certificates in a path, and an anchor that is a bare key. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
@@ -14,8 +14,8 @@ import { chainOf, judge, tlsaFor, word } from '../../support/chains.js'
 import { ca, leafOf } from '../../support/mint.js'
 import { FUTURE, PAST } from '../../support/shapes.js'
 
-describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
-  /** The verdict when the intermediate, the leaf or the root is as given. */
+describe('the checks of RFC 5280 §6.1 on a path [R6698-2.1-c]', () => {
+  /** The verdict with these variants of intermediate, leaf and root. */
   async function verdictOn(flaw: {
     root?: Partial<MintOptions>
     intermediate?: Partial<MintOptions>
@@ -30,7 +30,7 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
   const cases: readonly (readonly [string, Parameters<typeof verdictOn>[0], string])[] = [
     ['nothing wrong', {}, 'authenticated at 2'],
     [
-      'the intermediate is no CA',
+      'the intermediate is not a CA',
       { intermediate: { isCa: false, keyUsage: 'none' } },
       'untrusted-path',
     ],
@@ -62,51 +62,51 @@ describe('what RFC 5280 §6.1 asks of a path [R6698-2.1-c]', () => {
       'untrusted-path',
     ],
     [
-      'the root for email alone, named whole [R7672-3.1.2-b]',
+      'the root is for email only, Cert(0) [R7672-3.1.2-b]',
       { root: { extendedKeyUsage: ['1.3.6.1.5.5.7.3.4'] } },
       'untrusted-path',
     ],
     ['the leaf expired [DERIVED-expiry-a]', { leaf: PAST }, 'certificate-expired'],
     ['the intermediate expired', { intermediate: PAST }, 'certificate-expired'],
-    ['the root expired, as OpenSSL has it', { root: PAST }, 'certificate-expired'],
+    ['the root expired, as in OpenSSL', { root: PAST }, 'certificate-expired'],
     ['the leaf not yet valid', { leaf: FUTURE }, 'certificate-not-yet-valid'],
     [
-      'the leaf for client authentication alone [DERIVED-eku-a]',
+      'the leaf is for client authentication only [DERIVED-eku-a]',
       { leaf: { extendedKeyUsage: ['1.3.6.1.5.5.7.3.2'] } },
       'untrusted-path',
     ],
     [
-      'the leaf for any purpose',
+      'the leaf is for any purpose',
       { leaf: { extendedKeyUsage: ['2.5.29.37.0'] } },
       'authenticated at 2',
     ],
     [
-      'the leaf without extended key usage',
+      'the leaf has no extended key usage',
       { leaf: { extendedKeyUsage: 'none' } },
       'authenticated at 2',
     ],
     [
-      'the intermediate for email alone',
+      'the intermediate is for email only',
       { intermediate: { extendedKeyUsage: ['1.3.6.1.5.5.7.3.4'] } },
       'untrusted-path',
     ],
     [
-      'the leaf signs certificates alone',
+      'the leaf may only sign certificates',
       { leaf: { keyUsage: KeyUsageFlags.keyCertSign } },
       'untrusted-path',
     ],
     ['the leaf has no key usage', { leaf: { keyUsage: 'none' } }, 'authenticated at 2'],
     [
-      'the leaf encrypts keys, as RSA does',
+      'the leaf may encipher keys, for RSA',
       { leaf: { key: 'RSA-2048', keyUsage: KeyUsageFlags.keyEncipherment } },
       'authenticated at 2',
     ],
     [
-      'the leaf agrees on keys, as elliptic curves do',
+      'the leaf may agree on keys, for ECDH',
       { leaf: { keyUsage: KeyUsageFlags.keyAgreement } },
       'authenticated at 2',
     ],
-    ['the leaf signed with SHA-1 [R6698-4.1-g]', { leaf: { hash: 'SHA-1' } }, 'untrusted-path'],
+    ['the leaf is signed with SHA-1 [R6698-4.1-g]', { leaf: { hash: 'SHA-1' } }, 'untrusted-path'],
     [
       'a key of 1024 bits in the intermediate [R6698-4.1-g]',
       { intermediate: { key: 'RSA-1024' } },
@@ -135,7 +135,7 @@ describe('path length (RFC 5280 §6.1.4 (l), (m)) [R6698-2.1-c]', () => {
     assert.equal(word(judge([tlsaFor(2, 0, 1, top)], list)), 'untrusted-path')
   })
 
-  test('an authority issued by itself does not count', async () => {
+  test('a self-issued CA does not count', async () => {
     const top = await ca('root', { pathLength: 0 })
     for (const [subject, wanted] of [
       ['root', 'authenticated at 2'],
@@ -148,7 +148,7 @@ describe('path length (RFC 5280 §6.1.4 (l), (m)) [R6698-2.1-c]', () => {
   })
 })
 
-test('a certificate that names CRL and OCSP servers: nobody is asked, the verdict is there at once [R7672-4-b]', async () => {
+test('a certificate with CRL and OCSP servers: neither is contacted, the verdict is synchronous [R7672-4-b]', async () => {
   const top = await ca('root')
   const url = 'http://192.0.2.1/'
   const end = await leafOf(top, {
@@ -161,18 +161,18 @@ test('a certificate that names CRL and OCSP servers: nobody is asked, the verdic
 })
 
 describe('a trust anchor that is a key has no constraints and no dates (RFC 7672 §3.1.2, RFC 7671 §5.2.3)', () => {
-  // Only selector Cert(0) vouches for what stands around the key; see docs/design.md.
+  // Only selector Cert(0) vouches for more than the key; see docs/dev/design.md.
   const around: readonly (readonly [string, Partial<MintOptions>])[] = [
     ['expired', PAST],
     ['path length 0', { pathLength: 0 }],
-    ['no CA', { isCa: false, keyUsage: 'none' }],
-    ['for email alone', { extendedKeyUsage: ['1.3.6.1.5.5.7.3.4'] }],
+    ['not a CA', { isCa: false, keyUsage: 'none' }],
+    ['for email only', { extendedKeyUsage: ['1.3.6.1.5.5.7.3.4'] }],
     ['another name excluded', { extensions: [nameConstraints({ excluded: ['example.org'] })] }],
     ['an unknown critical extension', { extensions: [unknownCritical()] }],
     ['signed with SHA-1', { hash: 'SHA-1' }],
   ]
   for (const [circumstance, options] of around) {
-    test(`a certificate around the key that is ${circumstance}: the same by its digest and by itself [R7672-3.1.2-b]`, async () => {
+    test(`the certificate with the key: ${circumstance}; same verdict for the digest and the full key [R7672-3.1.2-b]`, async () => {
       const top = await ca('root', options)
       const middle = await ca('intermediate', { issuer: top })
       const end = await leafOf(middle)
@@ -188,7 +188,7 @@ describe('a trust anchor that is a key has no constraints and no dates (RFC 7672
     })
   }
 
-  test('a weak key is no anchor [R6698-4.1-g]', async () => {
+  test('a weak key is not accepted as an anchor [R6698-4.1-g]', async () => {
     const top = await ca('root', { key: 'RSA-1024' })
     const end = await leafOf(top)
     for (const matchingType of [0, 1]) {
@@ -199,7 +199,7 @@ describe('a trust anchor that is a key has no constraints and no dates (RFC 7672
     }
   })
 
-  test('hundreds of keys in DNS: the order of records changes nothing', async () => {
+  test('hundreds of keys in DNS: the order of records does not affect the verdict', async () => {
     const top = await ca('root')
     const end = await leafOf(top)
     const others = await Promise.all(Array.from({ length: 60 }, () => mint({ subject: 'CN=x' })))

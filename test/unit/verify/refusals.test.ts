@@ -1,10 +1,11 @@
-/** What a refusal says: the record, the certificate, dates and names, in one printable line. */
+/** The text of a refusal: the record, the certificate, dates and names, in one printable line. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { before, describe, test } from 'node:test'
 import { KeyUsageFlags, mint, nameConstraints, unknownCritical } from '../../../lab/certificates.js'
 import type { Minted, MintOptions } from '../../../lab/certificates.js'
-import type { PeerChain, RefusalReason } from '../../../src/verdict.js'
+import type { CertificateReason } from '../../../src/reason.js'
+import type { PeerChain } from '../../../src/verdict.js'
 import { verifyNothing } from '../../../src/verify/verify.js'
 import { chainOf, judge, tlsaFor } from '../../support/chains.js'
 import { ca, family, leafOf } from '../../support/mint.js'
@@ -19,14 +20,17 @@ before(async () => {
   ;({ root, intermediate, leaf, stranger } = await family())
 })
 
-function refusal(records: readonly string[], chain: PeerChain): readonly [RefusalReason, string] {
+function refusal(
+  records: readonly string[],
+  chain: PeerChain,
+): readonly [CertificateReason, string] {
   const verdict = judge(records, chain)
   assert.equal(verdict.kind, 'refused')
   assert.match(verdict.detail, /^[ -~]{1,403}$/)
   return [verdict.reason, verdict.detail]
 }
 
-/** `3 1 1 0123456789abcdef...`, as a line in the log has it. */
+/** `3 1 1 0123456789abcdef...`, as in the log. */
 function short(record: string): string {
   const [usage, selector, matchingType, data = ''] = record.split(' ')
   const isWhole = matchingType === '0'
@@ -35,7 +39,7 @@ function short(record: string): string {
   return `${usage} ${selector} ${matchingType} ${isWhole ? `(SHA2-256 ${prefix})` : prefix}`
 }
 
-describe('DANE-EE(3): what the leaf is, and what was expected', () => {
+describe('DANE-EE(3): the leaf, and the expected records', () => {
   test('one record', () => {
     const expected = tlsaFor(3, 1, 1, stranger)
     assert.deepEqual(refusal([expected], chainOf(leaf)), [
@@ -44,7 +48,7 @@ describe('DANE-EE(3): what the leaf is, and what was expected', () => {
     ])
   })
 
-  test('two records of one kind', () => {
+  test('two records with the same parameters', () => {
     const expected = [tlsaFor(3, 1, 1, stranger), tlsaFor(3, 1, 1, root)]
     const [, detail] = refusal(expected, chainOf(leaf))
     assert.equal(
@@ -53,7 +57,7 @@ describe('DANE-EE(3): what the leaf is, and what was expected', () => {
     )
   })
 
-  test('whole data, which all begin alike, by its digest', () => {
+  test('Full(0) data, which always begins alike, is shown as a digest', () => {
     const expected = [tlsaFor(3, 0, 0, stranger), tlsaFor(3, 1, 0, stranger)]
     const found = [tlsaFor(3, 0, 0, leaf), tlsaFor(3, 1, 0, leaf)]
     const [, detail] = refusal(expected, chainOf(leaf))
@@ -63,7 +67,7 @@ describe('DANE-EE(3): what the leaf is, and what was expected', () => {
     )
   })
 
-  test('more records than a line holds', async () => {
+  test('more records than fit into a line', async () => {
     const others = await Promise.all(Array.from({ length: 6 }, () => mint({ subject: 'CN=x' })))
     const [, detail] = refusal(
       others.map((other) => tlsaFor(3, 1, 1, other)),
@@ -72,35 +76,35 @@ describe('DANE-EE(3): what the leaf is, and what was expected', () => {
     assert.match(detail, / or 2 more$/)
   })
 
-  test('a certificate whose subject cannot be read is named by its digest', () => {
+  test('a certificate with an unreadable subject is identified by its digest', () => {
     const cut = Buffer.from(leaf.der)
     const at = cut.indexOf(Buffer.from(MX)) - 2
-    cut[at] = 0x2c // a string in pieces
+    cut[at] = 0x2c // a constructed string
     const digest = createHash('sha256').update(cut).digest('hex').slice(0, 16)
     const [reason, detail] = refusal([tlsaFor(3, 1, 1, stranger)], [cut])
     assert.equal(reason, 'certificate-mismatch')
     assert.ok(detail.startsWith(`certificate (SHA2-256 ${digest}...) is 3 1 1 `), detail)
   })
 
-  test('what is no certificate', () => {
+  test('not a certificate', () => {
     assert.deepEqual(refusal([tlsaFor(3, 1, 1, leaf)], [Buffer.from('junk')]), [
       'unreadable-certificate',
-      'what the server showed first is no certificate: 4 octets',
+      "the server's first certificate is not an X.509 certificate: 4 octets",
     ])
   })
 
-  test('nothing at all', () => {
-    assert.equal(verifyNothing().detail, 'the server showed no certificate')
+  test('no certificate at all', () => {
+    assert.equal(verifyNothing().detail, 'the server presented no certificate')
   })
 })
 
-describe('DANE-TA(2): the anchor, and the certificate that is in the way', () => {
+describe('DANE-TA(2): the anchor, and the certificate that causes the refusal', () => {
   type Flaws = {
     readonly root?: Partial<MintOptions>
     readonly intermediate?: Partial<MintOptions>
     readonly leaf?: Partial<MintOptions>
   }
-  const cases: readonly (readonly [string, Flaws, RefusalReason, string])[] = [
+  const cases: readonly (readonly [string, Flaws, CertificateReason, string])[] = [
     [
       'the leaf expired',
       { leaf: PAST },
@@ -108,7 +112,7 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
       `CN=${MX} expired at 2026-06-14T12:00:00.000Z`,
     ],
     [
-      'a leaf of a very long subject expired',
+      'a leaf with a very long subject expired',
       { leaf: { ...PAST, subject: `CN=${'x'.repeat(600)}` } },
       'certificate-expired',
       `CN=${'x'.repeat(117)}... expired at 2026-06-14T12:00:00.000Z`,
@@ -129,22 +133,22 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
       'other names',
       { leaf: { names: ['other.example', '*.other.example'] } },
       'name-mismatch',
-      `CN=${MX} bears other.example *.other.example, not mx.example.org or example.org`,
+      `CN=${MX} is valid for other.example *.other.example, not mx.example.org or example.org`,
     ],
     [
       'many other names',
       { leaf: { names: Array.from({ length: 7 }, (_, index) => `n${index}.example`) } },
       'name-mismatch',
-      `CN=${MX} bears n0.example n1.example n2.example n3.example n4.example and 2 more, not mx.example.org or example.org`,
+      `CN=${MX} is valid for n0.example n1.example n2.example n3.example n4.example and 2 more, not mx.example.org or example.org`,
     ],
     [
       'no name',
       { leaf: { subject: 'O=nobody', names: [] } },
       'name-mismatch',
-      'O=nobody bears no name, not mx.example.org or example.org',
+      'O=nobody is valid for no name, not mx.example.org or example.org',
     ],
     [
-      'the intermediate is no CA',
+      'the intermediate is not a CA',
       {
         intermediate: {
           isCa: false,
@@ -153,7 +157,7 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
         },
       },
       'untrusted-path',
-      'CN=intermediate is no CA',
+      'CN=intermediate is not a CA',
     ],
     [
       'the intermediate may not sign',
@@ -162,7 +166,7 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
       'CN=intermediate may not sign certificates',
     ],
     [
-      'the root may have no CA below it',
+      'the root allows no CA below it',
       { root: { pathLength: 0 } },
       'untrusted-path',
       'CN=root allows 0 CAs below it, not 1',
@@ -180,13 +184,13 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
       'the extended key usage of CN=intermediate does not allow a TLS server',
     ],
     [
-      'a name outside what the root permits',
+      'a name outside the permitted subtrees of the root',
       { root: { extensions: [nameConstraints({ permitted: ['example.net'] })] } },
       'untrusted-path',
       `CN=${MX}: the name mx.example.org (dns) is outside the permitted subtrees of CN=root`,
     ],
     [
-      'a name inside what the root excludes',
+      'a name inside an excluded subtree of the root',
       { root: { extensions: [nameConstraints({ excluded: ['example.org'] })] } },
       'untrusted-path',
       `CN=${MX}: the name mx.example.org (dns) is inside an excluded subtree of CN=root`,
@@ -204,7 +208,7 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
       `CN=${MX}: signature digest SHA-1 is too weak`,
     ],
     [
-      'an extension that nobody knows',
+      'an unknown critical extension',
       { intermediate: { extensions: [unknownCritical()] } },
       'untrusted-path',
       'CN=intermediate: unknown critical extension 1.3.6.1.4.1.99999.1',
@@ -242,7 +246,7 @@ describe('DANE-TA(2): the anchor, and the certificate that is in the way', () =>
 })
 
 describe('the most specific refusal', () => {
-  test('both usages mismatch: both are told', () => {
+  test('both usages mismatch: both are reported', () => {
     const ee = tlsaFor(3, 1, 1, stranger)
     const ta = tlsaFor(2, 0, 1, stranger)
     assert.deepEqual(refusal([ta, ee], chainOf(leaf, intermediate)), [
@@ -252,13 +256,13 @@ describe('the most specific refusal', () => {
     ])
   })
 
-  test('a leaf that mismatches and a path that expired: the path came further', async () => {
+  test('a mismatching leaf and an expired path: the path is reported', async () => {
     const records = [tlsaFor(3, 1, 1, stranger), tlsaFor(2, 0, 1, root)]
     const [reason] = refusal(records, chainOf(await leafOf(intermediate, PAST), intermediate, root))
     assert.equal(reason, 'certificate-expired')
   })
 
-  test('one path untrusted, one expired, one misnamed: what is nearest to good', async () => {
+  test('one path untrusted, one expired, one with the wrong name: the most specific is reported', async () => {
     const keys = intermediate.keys
     const misnamed = await leafOf(intermediate, { names: ['other.example'] })
     const weak = await ca('intermediate', {

@@ -1,0 +1,96 @@
+/** The last plan of a destination, host by host: what DANE requires, and what was shown. Pure. */
+import type { HostAttempt, HostRequirement, HostStatus, PlanStatus } from '../destination-detail.js'
+import type { Instant } from '../status-model.js'
+import { html } from './html.js'
+import type { Html } from './html.js'
+import { ago, ahead } from './time-text.js'
+import { count, nameInColumn, nameOf, tag } from './words.js'
+
+export function planOf(
+  { at: made, policy, route, security, hosts, omittedHosts }: PlanStatus,
+  at: Instant,
+): Html {
+  const from = route === 'relay' ? RELAYED : html`${ROUTES[route]} ${SECURITY[security]}`
+  return html`<p>Made ${ago(made, at)} under the policy <code>${policy}</code>, ${from}.</p>
+    <div class="scroll" id="hosts" tabindex="0" role="region" aria-label="MX hosts">
+      <table class="hosts">
+        <caption>
+          MX hosts by preference
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Host</th>
+            <th scope="col">DANE requires</th>
+            <th scope="col">Addresses</th>
+            <th scope="col">At the last attempt</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${hosts.map((host) => hostRow(host, at))}
+        </tbody>
+      </table>
+    </div>
+    ${omittedHosts === 0 ? undefined : html`<p>${count(omittedHosts, 'further host')}.</p>`}`
+}
+
+function hostRow(
+  { host, preference, requires, addresses, omittedAddresses, lastAttempt }: HostStatus,
+  at: Instant,
+): Html {
+  return html`<tr id="h-${encodeURIComponent(host)}">
+    <th scope="row">${nameInColumn(host)}<span class="sub">preference ${preference}</span></th>
+    <td>${requirement(requires, at)}</td>
+    <td>${lines(addresses, omittedAddresses)}</td>
+    <td>${lastAttempt === undefined ? 'not tried' : attempt(lastAttempt, at)}</td>
+  </tr> `
+}
+
+function requirement(requires: HostRequirement, at: Instant): Html {
+  switch (requires.kind) {
+    case 'authenticate':
+      return html`authenticate by TLSA of
+      ${nameOf(requires.tlsaBase)}${lines(requires.records, requires.omittedRecords)}${requires.expiresAt === undefined ? undefined : html`<span class="sub">TTL ends ${ahead(requires.expiresAt, at)}</span>`}`
+    case 'encrypt':
+      return html`TLS; no TLSA record of ${nameOf(requires.tlsaBase)} is
+      usable${lines(requires.records, requires.omittedRecords)}`
+    case 'opportunistic':
+      return html`nothing: ${requires.phrase}<span class="sub">${requires.reason}</span>`
+    case 'unreachable':
+      return html`${tag(requires.reason, 'no')}<span class="sub"
+          >not contacted: ${requires.phrase}</span
+        >${requires.detail === '' ? undefined : html`<code class="sub">${requires.detail}</code>`}`
+  }
+}
+
+function attempt(shown: HostAttempt, at: Instant): Html {
+  switch (shown.kind) {
+    case 'verified':
+    case 'encrypted': {
+      const { kind, protocol, cipher, record, name } = shown
+      return html`${tag(kind, kind === 'verified' ? 'ok' : 'enc')} ${ago(shown.at, at)}<span
+          class="sub"
+          >${protocol}, ${cipher}</span
+        >${record === undefined ? undefined : html`<span class="sub">matched <code>${record}</code></span>`}${name === undefined ? undefined : html`<span class="sub">name ${nameOf(name)}</span>`}`
+    }
+    case 'refused':
+      return html`${tag(shown.reason, 'no')} ${ago(shown.at, at)}<span class="sub"
+          >${shown.phrase}</span
+        >${shown.detail === '' ? undefined : html`<code class="sub">${shown.detail}</code>`}`
+  }
+}
+
+function lines(all: readonly string[], omitted: number): Html {
+  return html`${all.map((each) => html`<code class="sub">${each}</code>`)}${omitted === 0 ? undefined : html`<span class="sub">and ${omitted} more</span>`}`
+}
+
+const ROUTES: Readonly<Record<Exclude<PlanStatus['route'], 'relay'>, string>> = {
+  mx: 'from MX records that are',
+  'implicit-mx': 'without MX records, for the domain itself; the answer is',
+}
+
+const RELAYED = html`for the next hop that another plugin chose`
+
+const SECURITY: Readonly<Record<PlanStatus['security'], string>> = {
+  secure: 'signed and validated',
+  insecure: 'not signed',
+}

@@ -1,0 +1,128 @@
+/**
+ * The last plan of a destination as text, with what each host showed.
+ *
+ * `viewPlan` is done in the process that made the plan, when somebody looks; `mergePlans`
+ * where the status is put together. Pure.
+ */
+import { phraseOf } from '../reason.js'
+import type { HostPlan } from '../plan.js'
+import { printable } from '../text.js'
+import { tlsaText } from '../tlsa.js'
+import type { TlsaRecord } from '../tlsa.js'
+import type { HostAttempt, HostRequirement, HostStatus, PlanStatus } from './destination-detail.js'
+import { refusalText } from './facts.js'
+import type { Attempted, PlanFacts, Planned } from './facts.js'
+import { later } from './merged-facts.js'
+import { MAX_ADDRESSES, MAX_HOSTS, MAX_RECORDS } from './status-model.js'
+
+/** What one process knows. Plain data, which can be sent to another process. */
+export type PlanView = {
+  /** Without what hosts showed. */
+  readonly plan: PlanStatus | undefined
+  readonly attempts: readonly { readonly host: string; readonly attempt: HostAttempt }[]
+}
+
+export function viewPlan({ planned, attempts }: PlanFacts): PlanView {
+  return {
+    plan: planned && viewPlanned(planned),
+    attempts: [...attempts].map(([host, attempted]) => ({
+      host: printable(host),
+      attempt: viewAttempt(attempted),
+    })),
+  }
+}
+
+/** The latest plan, and of each host the latest attempt, whichever process made it. */
+export function mergePlans(views: readonly PlanView[]): PlanStatus | undefined {
+  const plan = views.reduce<PlanStatus | undefined>(
+    (last, next) => later(last, next.plan),
+    undefined,
+  )
+  if (plan === undefined) return undefined
+  const attempts = views.flatMap((view) => view.attempts)
+  const hosts = plan.hosts.map((host) => {
+    const own = attempts.filter((each) => each.host === host.host)
+    const lastAttempt = own.reduce<HostAttempt | undefined>(
+      (last, { attempt }) => later(last, attempt),
+      undefined,
+    )
+    return { ...host, lastAttempt }
+  })
+  return { ...plan, hosts }
+}
+
+function viewPlanned({ at, policy, plan }: Planned): PlanStatus {
+  const { route, hosts, omittedHosts = 0 } = plan
+  const shown = hosts.toSorted((a, b) => a.preference - b.preference).slice(0, MAX_HOSTS)
+  return {
+    at,
+    policy,
+    route: route.kind,
+    security: route.security,
+    hosts: shown.map(viewHost),
+    omittedHosts: omittedHosts + hosts.length - shown.length,
+  }
+}
+
+function viewHost(plan: HostPlan): HostStatus {
+  const { exchange, preference, addresses, laterAddresses = [] } = plan
+  const all = [...addresses, ...laterAddresses]
+  return {
+    host: printable(exchange),
+    preference,
+    requires: viewRequirement(plan),
+    addresses: all.slice(0, MAX_ADDRESSES).map((address) => printable(address)),
+    omittedAddresses: Math.max(0, all.length - MAX_ADDRESSES),
+    lastAttempt: undefined,
+  }
+}
+
+function viewRequirement({ policy, tlsa }: HostPlan): HostRequirement {
+  switch (policy.kind) {
+    case 'authenticate': {
+      const { kind, tlsaBase } = policy
+      const records = recordTexts(policy.records.map(({ published }) => published))
+      const expiresAt = tlsa?.kind === 'secure' ? tlsa.expiresAt : undefined
+      return { kind, tlsaBase, ...records, expiresAt }
+    }
+    case 'encrypt': {
+      const { kind, tlsaBase, unusable } = policy
+      return { kind, tlsaBase, ...recordTexts(unusable.map(({ record }) => record)) }
+    }
+    case 'opportunistic': {
+      const { kind, reason } = policy
+      return { kind, reason, phrase: phraseOf(reason) }
+    }
+    case 'unreachable': {
+      const { kind, reason, detail } = policy
+      return { kind, reason, phrase: phraseOf(reason), detail: printable(detail, 400) }
+    }
+  }
+}
+
+function recordTexts(records: readonly TlsaRecord[]): {
+  readonly records: readonly string[]
+  readonly omittedRecords: number
+} {
+  const shown = records.slice(0, MAX_RECORDS)
+  return { records: shown.map(tlsaText), omittedRecords: records.length - shown.length }
+}
+
+function viewAttempt(attempted: Attempted): HostAttempt {
+  const { at } = attempted
+  if (attempted.kind === 'refused') {
+    const { reason } = attempted.refusal
+    const { phrase, detail } = refusalText(attempted.refusal)
+    return { kind: 'refused', at, reason, phrase, detail }
+  }
+  const { verdict, session } = attempted
+  const isVerified = verdict.kind === 'authenticated'
+  return {
+    kind: isVerified ? 'verified' : 'encrypted',
+    at,
+    protocol: printable(session.protocol),
+    cipher: printable(session.cipher),
+    record: isVerified ? tlsaText(verdict.record.published) : undefined,
+    name: isVerified ? verdict.name : undefined,
+  }
+}

@@ -1,0 +1,99 @@
+/** A laboratory with a destination in each state of DANE, and a relay whose page is open. */
+import { destinations } from '../../lab/destination.js'
+import type { DestinationOptions } from '../../lab/destination.js'
+import { until } from '../../lab/child.js'
+import { freePort } from '../../lab/free-port.js'
+import type { Haraka } from '../../lab/haraka.js'
+import { createAuthority, startLaboratory } from '../../lab/laboratory.js'
+import type { Laboratory } from '../../lab/laboratory.js'
+import { mint } from '../../lab/certificates.js'
+import { PLACE } from '../../lab/rows.js'
+import type { Row } from '../../lab/rows.js'
+import { deliver } from './relays.js'
+
+export type StatusWorld = {
+  readonly laboratory: Laboratory
+  readonly relay: Haraka
+  /** Of the page. */
+  readonly url: string
+  readonly stop: () => Promise<void>
+}
+
+/** What the host of `hostile` says and shows; that of `endless` says ten kilobytes more. */
+export const HOSTILE = `<script>alert(1)</script><img src=x onerror=alert(2)>"'\u202E\u2066\u200B`
+
+const LABELS: Readonly<Record<string, DestinationOptions>> = {
+  verified: {},
+  mismatch: { tlsa: 'wrong', hasSecondHost: true },
+  bogus: { isTlsaBogus: true },
+  fixed: { host: { misbehavior: 'starttls-454' } },
+  grey: { host: { misbehavior: 'rcpt-450' } },
+  plain: { place: PLACE.unsigned, tlsa: 'none' },
+  unusable: {},
+  exempt: { place: PLACE.unsigned, tlsa: 'none' },
+  strict: { tlsa: 'none' },
+  early: { tlsa: 'wrong' },
+}
+
+const ENDLESS = ` ${HOSTILE} ${'x'.repeat(10_000)}`
+
+const DANE_INI = `[domains]
+exempt.${PLACE.unsigned} = none
+strict.${PLACE.signed} = mandatory
+[status]
+enabled = yes
+host[] = status.example.org
+`
+
+export async function startStatusWorld(): Promise<StatusWorld> {
+  const authority = await createAuthority()
+  const { laboratory } = await startLaboratory(async (port) => [
+    ...(await destinations(port, LABELS, authority)).map(withUnusable),
+    ...(await destinations(port, { hostile: await hostile() }, authority)),
+    ...(await destinations(port, { endless: { host: { words: ENDLESS } } }, authority)),
+  ])
+  try {
+    const http = await freePort()
+    const relay = await laboratory.startRelay(
+      'dane',
+      {
+        workers: 2,
+        files: {
+          'http.ini': `listen=127.0.0.1:${http}`,
+          'outbound.ini': 'local_mx_ok=true\nconnect_timeout=60\ntemp_fail_intervals=1h,2h,3h',
+        },
+      },
+      DANE_INI,
+    )
+    const url = `http://127.0.0.1:${http}/dane`
+    laboratory.hosts.get(`mx2-mismatch.${PLACE.signed}`)?.misbehave('starttls-454')
+    // Its last attempt is before a restart.
+    await deliver(relay, `user@early.${PLACE.signed}`)
+    await relay.restart('SIGTERM')
+    await until('the page', async () => {
+      const response = await fetch(url).catch(() => undefined)
+      return response?.status === 200
+    })
+    for (const label of [...Object.keys(LABELS), 'hostile', 'endless']) {
+      if (label === 'early') continue
+      const place = LABELS[label]?.place ?? PLACE.signed
+      await deliver(relay, `user@${label}.${place}`)
+    }
+    return { laboratory, relay, url, stop: () => laboratory.stop() }
+  } catch (error) {
+    await laboratory.stop()
+    throw error
+  }
+}
+
+async function hostile(): Promise<DestinationOptions> {
+  const subject = `CN=${HOSTILE.replace(/[,+"\\<>;=]/g, '\\$&')}`
+  const leaf = await mint({ subject, names: [`mx-hostile.${PLACE.signed}`] })
+  return { tlsa: 'wrong', host: { chain: { leaf }, words: ` ${HOSTILE}` } }
+}
+
+/** Usage 0 is not for SMTP (RFC 7672 §3.1.3), so none of its records is usable. */
+function withUnusable(row: Row): Row {
+  if (row.id !== 'unusable') return row
+  return { ...row, records: row.records.map((line) => line.replace('TLSA 3 1 1', 'TLSA 0 1 1')) }
+}
