@@ -12,8 +12,10 @@ import { measurePlan } from './figures/plan.js'
 import { countQuestions } from './figures/questions.js'
 import { measureStatus } from './figures/status.js'
 import { measureThroughput } from './figures/throughput.js'
+import { measureValidation } from './figures/validation.js'
 import { measureVerify } from './figures/verify.js'
 import { surroundings, surroundingsText } from './surroundings.js'
+import { measureZones } from './figures/zones.js'
 import { startWorld } from './world.js'
 
 const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Figure>>> = {
@@ -23,6 +25,8 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Figure>>> = {
   verify: measureVerify,
   growth: measureGrowth,
   status: measureStatus,
+  validation: measureValidation,
+  zones: measureZones,
 }
 
 const FULL: Size = { pairs: 7, messages: 1000, samples: 2000, destinations: [1e3, 1e4, 1e5] }

@@ -36,20 +36,36 @@ export type RelaySetup = {
   /** Lines of dane.ini; undefined: Haraka without the plugin. */
   readonly daneIni: readonly string[] | undefined
   readonly resolverPort?: number
+  /** Lines of [resolver] besides `server`. */
+  readonly resolverLines?: readonly string[]
   readonly workers?: number
   /** Additional configuration files, by name. */
   readonly files?: Readonly<Record<string, string>>
 }
 
 const SINK = 'bench'
+const TLD = 'example'
 
-export async function startWorld(destinations: number): Promise<World> {
+/** Where the destinations are: all in one zone, or each in a signed zone of its own below one TLD. */
+export type Zoning = 'one zone' | 'zone each'
+
+export async function startWorld(
+  destinations: number,
+  zoning: Zoning = 'one zone',
+): Promise<World> {
   const authority = await createAuthority()
-  const labels = Array.from({ length: destinations }, (_, i) => `d${i}`)
-  const { laboratory } = await startLaboratory(async (port) => {
-    const { row, host } = await destination(port, authority, SINK, { ttl: DAY })
-    return [{ ...row, records: [...row.records, ...labels.flatMap(likeSink(row, port, host))] }]
-  })
+  const parent = zoning === 'one zone' ? PLACE.signed : TLD
+  const domains = Array.from({ length: destinations }, (_, i) => `d${i}.${parent}`)
+  const nameOfHost = (domain: string): string =>
+    zoning === 'one zone' ? `mx-${domain}` : `mx.${domain}`
+  const { laboratory } = await startLaboratory(
+    async (port) => {
+      const { row, host } = await destination(port, authority, SINK, { ttl: DAY })
+      const like = likeSink(row, port, host, nameOfHost)
+      return [{ ...row, records: [...row.records, ...domains.flatMap(like)] }]
+    },
+    zoning === 'one zone' ? [] : domains,
+  )
   const sink = laboratory.hosts.get(`mx-${SINK}.${PLACE.signed}`)
   if (sink === undefined) throw new Error('the host of the bench is missing')
   const resolverLines = [
@@ -62,7 +78,7 @@ export async function startWorld(destinations: number): Promise<World> {
   const { port: resolverPort } = await laboratory.names.startResolver({ more: resolverLines })
   return {
     laboratory,
-    domains: labels.map((label) => `${label}.${PLACE.signed}`),
+    domains,
     other: `${SINK}.${PLACE.signed}`,
     sink,
     resolverPort,
@@ -73,6 +89,7 @@ export async function startWorld(destinations: number): Promise<World> {
         'dane',
         {
           unboundPort: setup.resolverPort ?? resolverPort,
+          ...(setup.resolverLines && { resolverLines: setup.resolverLines }),
           plugins: [...(isPlain ? [] : ['dane']), 'steward'],
           ownPlugins: { steward: readFileSync(path.join(ROOT, 'bench/steward.cjs'), 'utf8') },
           files: { 'outbound.ini': OUTBOUND_INI, ...setup.files },
@@ -88,12 +105,17 @@ export async function startWorld(destinations: number): Promise<World> {
 }
 
 /** The records of one more destination, its host at the sink's address and with its certificate. */
-function likeSink(row: Row, port: number, host: string): (label: string) => readonly string[] {
+function likeSink(
+  row: Row,
+  port: number,
+  host: string,
+  nameOfHost: (domain: string) => string,
+): (domain: string) => readonly string[] {
   const tlsa = / TLSA (.*)$/.exec(row.records.find((line) => line.includes(' TLSA ')) ?? '')?.[1]
-  return (label) => {
-    const name = `mx-${label}.${PLACE.signed}`
+  return (domain) => {
+    const name = nameOfHost(domain)
     return [
-      `${label}.${PLACE.signed}. ${DAY} MX 10 ${name}.`,
+      `${domain}. ${DAY} MX 10 ${name}.`,
       `${name}. ${DAY} A @ADDRESS:${host}@`,
       `_${port}._tcp.${name}. ${DAY} TLSA ${tlsa ?? ''}`,
     ]

@@ -48,8 +48,10 @@ export async function createAuthority(): Promise<Authority> {
   return { ca, issue: (name) => mint({ subject: `CN=${name}`, names: [name], issuer: ca }) }
 }
 
+/** @param origins signed zones below `example`, in addition to those of PLACE */
 export async function startLaboratory(
   rowsAt: (smtpPort: number) => Promise<readonly Row[]>,
+  origins: readonly string[] = [],
 ): Promise<{ readonly laboratory: Laboratory; readonly rows: readonly Row[] }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'dane-laboratory-'))
   const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
@@ -62,7 +64,7 @@ export async function startLaboratory(
     const addresses = giveAddresses(rows)
     const hosts = await startHosts(rows, addresses, smtpPort)
     stops.push(() => Promise.all([...hosts.values()].map((host) => host.stop())))
-    const names = await startNameServers(folder, toZones(rows, addresses))
+    const names = await startNameServers(folder, toZones(rows, addresses, origins))
     stops.push(() => names.stop())
     const guests = await mkdtemp(path.join(tmpdir(), 'dane-guests-'))
     stops.push(() => rm(guests, { recursive: true, force: true }))
@@ -88,7 +90,7 @@ export async function startLaboratory(
         stops.push(() => relay.stop())
         return relay
       },
-      publish: (changed) => names.publish(toZones(changed, addresses)),
+      publish: (changed) => names.publish(toZones(changed, addresses, origins)),
       stop,
     }
     return { laboratory, rows }
@@ -134,8 +136,12 @@ async function startHosts(
   return new Map(await Promise.all(hosts))
 }
 
-/** The zones that PLACE names, with every row's records in the one they belong to. */
-function toZones(rows: readonly Row[], addresses: ReadonlyMap<string, string>): readonly Zone[] {
+/** The zones that PLACE and `origins` name, with every row's records in the one they belong to. */
+function toZones(
+  rows: readonly Row[],
+  addresses: ReadonlyMap<string, string>,
+  origins: readonly string[],
+): readonly Zone[] {
   const records = rows
     .flatMap((row) => row.records)
     .map((line) =>
@@ -143,7 +149,7 @@ function toZones(rows: readonly Row[], addresses: ReadonlyMap<string, string>): 
     )
   const damaged = rows.flatMap((row) => row.damaged ?? [])
   const below = (line: string, origin: string): boolean =>
-    (line.split(' ')[0] ?? '').replace(/\.$/, '').endsWith(`.${origin}`)
+    `.${(line.split(' ')[0] ?? '').replace(/\.$/, '')}`.endsWith(`.${origin}`)
   const zone = (origin: string, state: Zone['state']): Zone => ({
     origin,
     state,
@@ -159,5 +165,6 @@ function toZones(rows: readonly Row[], addresses: ReadonlyMap<string, string>): 
     zone(PLACE.expired, 'expired'),
     zone(PLACE.noDnskey, 'no-dnskey'),
     zone(PLACE.lame, 'lame'),
+    ...origins.map((origin) => zone(origin, 'signed')),
   ]
 }

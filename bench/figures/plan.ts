@@ -17,7 +17,7 @@ import type { Relay } from '../steward.js'
 import { startDnsTap, startRedisTap } from '../taps.js'
 import type { Count, Tap } from '../taps.js'
 
-type Times = {
+export type Times = {
   readonly ownMedianMicroseconds: number
   readonly ownP99Microseconds: number
   readonly medianMicroseconds: number
@@ -81,7 +81,7 @@ export async function measurePlan(bench: Bench): Promise<Figure> {
       'in process': await countAgain(tapped, dnsTap, domains),
       'from Redis': await countOne(tappedRedis, redisTap, world.other, domains),
     }
-    return report(runs, counts, domains.length)
+    return planFigure(runs, counts, domains.length)
   } finally {
     for (const relay of [alone, sharing, tapped, tappedRedis]) await relay.haraka.stop()
     dnsTap.close()
@@ -96,7 +96,7 @@ export const isOfMessages = (question: string): boolean => question.endsWith('.s
 export const isFact = (command: string): boolean =>
   /1:(claim:)?(MX|A|AAAA|CNAME|TLSA):/.test(command)
 
-async function planned(relay: Relay, domains: readonly string[]): Promise<Times> {
+export async function planned(relay: Relay, domains: readonly string[]): Promise<Times> {
   const { microseconds, ownMicroseconds, refused, cpuSeconds } = await relay.timedPlan(domains)
   assert.equal(refused, 0)
   return {
@@ -109,7 +109,7 @@ async function planned(relay: Relay, domains: readonly string[]): Promise<Times>
 }
 
 /** The queries of one plan with open connections and a new domain. */
-async function countOne(
+export async function countOne(
   relay: Relay,
   tap: Tap,
   other: string,
@@ -121,13 +121,17 @@ async function countOne(
   return tap.take()
 }
 
-async function countAgain(relay: Relay, tap: Tap, domains: readonly string[]): Promise<Count> {
+export async function countAgain(
+  relay: Relay,
+  tap: Tap,
+  domains: readonly string[],
+): Promise<Count> {
   tap.take()
   await planned(relay, domains.slice(0, 1))
   return tap.take()
 }
 
-function report(
+export function planFigure(
   runs: Readonly<Record<string, readonly Times[]>>,
   counts: Readonly<Record<string, Count>>,
   plans: number,
@@ -148,7 +152,7 @@ function report(
   return {
     data: { plans, kinds },
     text: [
-      `hook to plan, ${plans} plans in each of ${runs['cold']?.length ?? 0} runs, medians of the runs`,
+      `hook to plan, ${plans} plans in each of ${kinds[0]?.runs.length ?? 0} runs, medians of the runs`,
       tableText([
         ['', 'hook µs', 'p99', 'until Haraka has it µs', 'p99', 'CPU µs', 'rounds', 'questions'],
         ...kinds.map((each) => [

@@ -19,7 +19,7 @@ import type { World } from '../world.js'
 import { startPostfix } from './postfix.js'
 
 /** One way to send mail, prepared before each run. */
-type Rival = {
+export type Rival = {
   readonly name: string
   readonly prepare: () => Promise<void>
   readonly deliver: (domains: readonly string[]) => Promise<Delivery>
@@ -34,29 +34,39 @@ export async function measureThroughput(bench: Bench): Promise<Figure> {
   const { world, size } = bench
   const domains = world.domains.slice(0, size.messages)
   const { rivals, stop } = await startRivals(world, domains)
-  const runs = new Map<string, Run[]>(rivals.map(({ name }) => [name, []]))
   try {
-    for (let round = -1; round < size.pairs; round++) {
-      // Each round in a different order; the first is a warm-up and not measured.
-      const shift = (round + 1) % rivals.length
-      for (const rival of [...rivals.slice(shift), ...rivals.slice(0, shift)]) {
-        const run = await once(world, rival, domains)
-        if (round >= 0) runs.get(rival.name)?.push(run)
-        bench.note(
-          `${rival.name} ${run.perSecond.toFixed(0)}/s, ${run.cpuMilliseconds.toFixed(2)} ms`,
-        )
-      }
-    }
-    if (bench.profiles !== undefined) {
-      for (const { name, relay, prepare, deliver } of rivals) {
-        if (relay === undefined) continue
-        await prepare()
-        const file = path.join(bench.profiles, `${name.replaceAll(/\W+/g, '-')}.cpuprofile`)
-        await relay.profiled(file, () => deliver(domains))
-      }
-    }
+    return await compareRivals(bench, domains, rivals)
   } finally {
     await stop()
+  }
+}
+
+/** Lets them send the same messages in turn. The figure compares each with the first one. */
+export async function compareRivals(
+  bench: Bench,
+  domains: readonly string[],
+  rivals: readonly Rival[],
+): Promise<Figure> {
+  const { world, size } = bench
+  const runs = new Map<string, Run[]>(rivals.map(({ name }) => [name, []]))
+  for (let round = -1; round < size.pairs; round++) {
+    // Each round in a different order; the first is a warm-up and not measured.
+    const shift = (round + 1) % rivals.length
+    for (const rival of [...rivals.slice(shift), ...rivals.slice(0, shift)]) {
+      const run = await once(world, rival, domains)
+      if (round >= 0) runs.get(rival.name)?.push(run)
+      bench.note(
+        `${rival.name} ${run.perSecond.toFixed(0)}/s, ${run.cpuMilliseconds.toFixed(2)} ms`,
+      )
+    }
+  }
+  if (bench.profiles !== undefined) {
+    for (const { name, relay, prepare, deliver } of rivals) {
+      if (relay === undefined) continue
+      await prepare()
+      const file = path.join(bench.profiles, `${name.replaceAll(/\W+/g, '-')}.cpuprofile`)
+      await relay.profiled(file, () => deliver(domains))
+    }
   }
   return report(runs, domains.length)
 }
@@ -150,10 +160,10 @@ async function startRivals(
   }
 }
 
-const PLAIN = 'plain Haraka'
+export const PLAIN = 'plain Haraka'
 
 function report(runs: ReadonlyMap<string, readonly Run[]>, messages: number): Figure {
-  const plain = runs.get(PLAIN) ?? []
+  const plain = [...runs.values()][0] ?? []
   const rivals = [...runs].map(([name, own]) => {
     const against = (pick: (run: Run) => number): Spread =>
       spreadOf(own.map((run, at) => pick(run) / pick(plain[at] ?? run)))

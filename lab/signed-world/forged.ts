@@ -52,7 +52,7 @@ export function startForgery(): Forgery {
   let asked = 0
   let answer: (name: string, type: number) => ForgedReply = () => ({ rcode: 2 })
   const rootKey = forgeKey('P-256')
-  const parents: ForgedZone[] = []
+  const zones = new Map<string, ForgedZone>()
 
   const octets: Forgery['octets'] = (name, type, raw) => {
     replies.set(keyOf(nameOctets(name).toString('latin1'), typeNumber(type)), raw)
@@ -66,16 +66,14 @@ export function startForgery(): Forgery {
       key,
       signed: (owner, type, rdatas, fields) => signedSet(owner, type, rdatas, key, origin, fields),
     }
-    const parent = parents
-      .filter((each) => each.origin === '' || origin.endsWith(`.${each.origin}`))
-      .sort((a, b) => b.origin.length - a.origin.length)[0]
-    if (parent !== undefined && origin !== '') {
+    const parent = origin === '' ? undefined : nearest(zones, origin)
+    if (parent !== undefined) {
       const ds = rdataOctets('DS', dsText(origin, key.dnskey, 2))
       reply(origin, 'DS', { answer: parent.signed(origin, 'DS', [ds]) })
     }
     const dnskeys = [key, ...more].map(({ dnskey }) => dnskey)
     reply(origin, 'DNSKEY', { answer: made.signed(origin, 'DNSKEY', dnskeys) })
-    parents.push(made)
+    zones.set(origin, made)
     return made
   }
   const root = zone('')
@@ -98,6 +96,16 @@ export function startForgery(): Forgery {
       return new Promise((resolve) => setImmediate(resolve, octets))
     },
   }
+}
+
+/** The zone above, the root if there is no other. */
+function nearest(zones: ReadonlyMap<string, ForgedZone>, origin: string): ForgedZone | undefined {
+  const labels = origin.split('.')
+  for (let from = 1; from < labels.length; from++) {
+    const zone = zones.get(labels.slice(from).join('.'))
+    if (zone !== undefined) return zone
+  }
+  return zones.get('')
 }
 
 export function signedSet(

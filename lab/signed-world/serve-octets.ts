@@ -7,7 +7,10 @@ import type { FetchOctets } from './ours.js'
 import { uint16 } from './wire.js'
 import { freePort } from '../free-port.js'
 
-/** The replies have neither OPT nor additional records; the ID of the question replaces theirs. */
+/**
+ * The replies have neither OPT nor additional records. ID and question are those of the
+ * query, in its own mix of upper and lower case.
+ */
 export async function serveOctets(
   reply: FetchOctets,
 ): Promise<{ readonly port: number; readonly close: () => void }> {
@@ -20,7 +23,8 @@ export async function serveOctets(
     if (octets === undefined) return undefined
     const whole = withOpt(octets)
     const fitting = whole.length <= limit ? whole : withOpt(truncated(octets))
-    return Buffer.concat([query.subarray(0, 2), fitting.subarray(2)])
+    const [header, question] = [fitting.subarray(2, 12), query.subarray(12, head.end)]
+    return Buffer.concat([query.subarray(0, 2), header, question, fitting.subarray(head.end)])
   }
   const udp = createSocket('udp4')
   udp.on('message', (query, from) => {
