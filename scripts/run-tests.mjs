@@ -4,6 +4,7 @@
 // With an argument, prepares only what these tests need, and types are not checked:
 // `npm run typecheck` does that.
 import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { prepare } from './prepare.mjs'
@@ -17,6 +18,9 @@ const TIMEOUT_MS = 600_000
  * a server open. Output comes file by file, so silence may last as long as the longest.
  */
 const SILENCE_MS = 900_000
+
+/** Test files at once: many of them mostly wait, for a timeout or for the end of a TTL. */
+const AT_ONCE = Math.min(8, 2 * availableParallelism())
 
 const wanted = process.argv
   .slice(2)
@@ -37,7 +41,7 @@ await prepare({
 const startedAt = Date.now()
 const options = [
   '--test',
-  '--test-concurrency=2',
+  `--test-concurrency=${AT_ONCE}`,
   '--test-reporter=spec',
   `--test-timeout=${TIMEOUT_MS}`,
 ]

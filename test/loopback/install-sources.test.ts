@@ -1,6 +1,15 @@
 /** The package installed from its sources, in an empty folder: from a clone, and from `npm pack`. */
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
@@ -20,6 +29,7 @@ before(async () => {
   for (const name of listed.split('\0').filter((each) => each !== '')) {
     cpSync(path.join(ROOT, name), path.join(clone, name), { recursive: true })
   }
+  keepBuildDependencies(path.join(clone, 'package.json'))
   const author = ['-c', 'user.name=test', '-c', 'user.email=test@example.org']
   await runToEnd('git', ['init', '-q'], { cwd: clone })
   await runToEnd('git', ['add', '-A'], { cwd: clone })
@@ -28,6 +38,18 @@ before(async () => {
 after(() => {
   rmSync(folder, { recursive: true, force: true })
 })
+
+/** Drops what only tests and the linter need: npm would install all of it to compile. */
+function keepBuildDependencies(file: string): void {
+  const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'), (key: string, value: unknown) =>
+    key === 'devDependencies' && typeof value === 'object' && value !== null
+      ? Object.fromEntries(Object.entries(value).filter(([name]) => isForBuild(name)))
+      : value,
+  )
+  writeFileSync(file, JSON.stringify(manifest))
+}
+
+const isForBuild = (name: string): boolean => name === 'typescript' || name.startsWith('@types/')
 
 function emptyFolder(name: string): string {
   const home = path.join(folder, name)
