@@ -10,6 +10,7 @@ import type { Bench, Figure, Size } from './figure.js'
 import { measureGrowth } from './figures/growth.js'
 import { measurePlan } from './figures/plan.js'
 import { countQuestions } from './figures/questions.js'
+import { measureReports } from './figures/reports.js'
 import { measureStatus } from './figures/status.js'
 import { measureThroughput } from './figures/throughput.js'
 import { measureValidation } from './figures/validation.js'
@@ -25,6 +26,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Figure>>> = {
   verify: measureVerify,
   growth: measureGrowth,
   status: measureStatus,
+  reports: measureReports,
   validation: measureValidation,
   zones: measureZones,
 }

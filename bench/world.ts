@@ -118,6 +118,7 @@ function likeSink(
       `${domain}. ${DAY} MX 10 ${name}.`,
       `${name}. ${DAY} A @ADDRESS:${host}@`,
       `_${port}._tcp.${name}. ${DAY} TLSA ${tlsa ?? ''}`,
+      `_smtp._tls.${domain}. ${DAY} TXT "v=TLSRPTv1; rua=mailto:tlsrpt@${domain}"`,
     ]
   }
 }

@@ -163,30 +163,30 @@ async function startRivals(
 export const PLAIN = 'plain Haraka'
 
 function report(runs: ReadonlyMap<string, readonly Run[]>, messages: number): Figure {
-  const plain = [...runs.values()][0] ?? []
+  const first = [...runs.values()][0] ?? []
   const rivals = [...runs].map(([name, own]) => {
     const against = (pick: (run: Run) => number): Spread =>
-      spreadOf(own.map((run, at) => pick(run) / pick(plain[at] ?? run)))
+      spreadOf(own.map((run, at) => pick(run) / pick(first[at] ?? run)))
     return {
       name,
       perSecond: spreadOf(own.map(({ perSecond }) => perSecond)),
       cpuMillisecondsPerMessage: spreadOf(own.map(({ cpuMilliseconds }) => cpuMilliseconds)),
-      perSecondToPlain: against(({ perSecond }) => perSecond),
-      cpuToPlain: against(({ cpuMilliseconds }) => cpuMilliseconds),
+      perSecondToFirst: against(({ perSecond }) => perSecond),
+      cpuToFirst: against(({ cpuMilliseconds }) => cpuMilliseconds),
     }
   })
   return {
     data: { messages, atOnce: AT_ONCE, rivals },
     text: [
-      `${messages} messages from a filled queue, ${AT_ONCE} at a time; medians and range of ${plain.length} rounds`,
+      `${messages} messages from a filled queue, ${AT_ONCE} at a time; medians and range of ${first.length} rounds`,
       tableText([
-        ['', 'messages/s', 'to plain', 'CPU ms/message', 'to plain'],
+        ['', 'messages/s', 'to the first', 'CPU ms/message', 'to the first'],
         ...rivals.map((each) => [
           each.name,
           spreadText(each.perSecond, 0),
-          spreadText(each.perSecondToPlain),
+          spreadText(each.perSecondToFirst),
           spreadText(each.cpuMillisecondsPerMessage),
-          spreadText(each.cpuToPlain),
+          spreadText(each.cpuToFirst),
         ]),
       ]),
     ].join('\n'),
