@@ -36,7 +36,7 @@ export type RelaySetup = {
   /** Lines of dane.ini; undefined: Haraka without the plugin. */
   readonly daneIni: readonly string[] | undefined
   readonly resolverPort?: number
-  /** Lines of [resolver] besides `server`. */
+  /** Lines of [resolver] other than `server`. */
   readonly resolverLines?: readonly string[]
   readonly workers?: number
   /** Additional configuration files, by name. */

@@ -69,6 +69,9 @@ async function plan(resolver: CachedResolver, domain: string): Promise<string> {
   return found.hosts.map(({ policy }) => policy.kind).join()
 }
 
+/** On a busy machine no address may be known in time: not sent, and so not sent unverified. */
+const HELD_OR_VERIFIED = /^authenticate$|^unreachable$|^unresolved/
+
 function pass(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
@@ -107,7 +110,7 @@ describe('Unbound that cannot ask any more and says so', () => {
       assert.equal(await plan(resolver, 'host.signed.example'), 'authenticate')
       await names.nsd.stop()
       await pass(2_500)
-      assert.match(await plan(resolver, 'host.signed.example'), /^authenticate$|^unresolved/)
+      assert.match(await plan(resolver, 'host.signed.example'), HELD_OR_VERIFIED)
     })
   })
 })
