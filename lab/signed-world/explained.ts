@@ -70,17 +70,6 @@ const EXPLANATIONS: readonly Explanation[] = [
       ),
   },
   {
-    text: 'RFC 5155 §8.4, §8.6, §9.2: opt-out covers the next closer name, so that an unsigned zone may be there; the references also want the proof about the wildcard, which was removed',
-    accountsFor: (seen) =>
-      seen.ours === 'insecure nxdomain' &&
-      [seen.unbound, seen.bind].every((other) => other === 'bogus' || other === seen.ours) &&
-      someSpec(
-        seen,
-        ({ signing, undenied }) =>
-          signing?.denial.kind === 'nsec3' && signing.denial.isOptOut && undenied > 0,
-      ),
-  },
-  {
     text: 'RFC 4035 §5.2, §5.3.4: an NSEC or NSEC3 record was removed, or the parent signed for a wildcard; bogus for Unbound too, BIND does not need it',
     accountsFor: (seen) =>
       seen.ours === 'bogus' &&

@@ -4,7 +4,9 @@
  * In a signed zone absence follows from its NSEC or NSEC3 records alone: whether the name
  * exists is what they prove, whatever the RCODE (RFC 4035 §5.4). Below a proven insecure
  * delegation the reply is read as by a stub that does not validate (dns/answer.ts):
- * NOERROR or NXDOMAIN, and never from a referral (RFC 2308 §2.2). Pure.
+ * NOERROR or NXDOMAIN, and never from a referral (RFC 2308 §2.2). Opt-out allows for such
+ * a delegation at any name, but a reply that a signed zone gives itself, by SOA and
+ * denials, has to prove what it says (RFC 5155 §8.4). Pure.
  */
 import type { Failed, Security } from '../lookup.js'
 import { NXDOMAIN } from '../rcode.js'
@@ -46,8 +48,11 @@ export function absenceOf(
   if (isTarget && soaAbove(reply, name) === undefined) return { kind: 'elsewhere' }
 
   const zone = zoneOf(scene, name)
-  if (zone.kind === 'insecure') return insecureAbsence(reply, name)
-  if (zone.kind !== 'secure') return zone
+  // RFC 5155 §8.4: opt-out does not complete what a signed zone itself says of a name in it.
+  const isExcused =
+    zone.kind === 'insecure' && (!proven.isClaimed || scene.insecureZones.has(zone.apex))
+  if (isExcused) return insecureAbsence(reply, name)
+  if (zone.kind !== 'secure' && zone.kind !== 'insecure') return zone
   if (isTarget) return { kind: 'elsewhere' }
   const what = `no proof that ${wireNameText(name)} has no ${typeText(type)}`
   return bogus(
@@ -55,7 +60,12 @@ export function absenceOf(
   )
 }
 
-type Unproven = { readonly kind: 'unproven'; readonly detail: string | undefined }
+type Unproven = {
+  readonly kind: 'unproven'
+  readonly detail: string | undefined
+  /** By its SOA and its denials the reply is that of a signed zone at or above the name. */
+  readonly isClaimed: boolean
+}
 
 function provenAbsence(
   scene: Scene,
@@ -66,13 +76,15 @@ function provenAbsence(
   const denials = reply.rrsets.filter(
     (rrset) => rrset.type === RR_TYPE.NSEC || rrset.type === RR_TYPE.NSEC3,
   )
+  const said = soaAbove(reply, name)?.owner
   let detail: string | undefined
+  let isClaimed = false
   for (const signer of signersOf(denials, name)) {
     const zone = zoneOf(scene, signer)
     if (zone.kind === 'insecure') return insecureAbsence(reply, name)
     if (zone.kind !== 'secure') return zone
     if (zone.apex !== signer) continue
-    const proof = proveDenial(denials, zone.keys, name, type, scene.work)
+    const proof = proveDenial(reply, zone.keys, name, type, scene.work)
     switch (proof.kind) {
       case 'nxdomain':
       case 'nodata':
@@ -87,9 +99,10 @@ function provenAbsence(
         )
       case 'nothing':
         detail ??= proof.detail
+        isClaimed ||= signer === said
     }
   }
-  return { kind: 'unproven', detail }
+  return { kind: 'unproven', detail, isClaimed }
 }
 
 function secureAbsence(
@@ -120,7 +133,7 @@ function insecureAbsence(reply: SignedReply, name: WireName): Absence | Failed {
   return { kind: 'absent', reason, security: 'insecure', expiresAt }
 }
 
-type Soa = { readonly negativeTtl: number }
+type Soa = { readonly owner: WireName; readonly negativeTtl: number }
 
 /** RFC 2308 §3: the SOA of the zone that the name would be in. */
 function soaAbove(reply: SignedReply, name: WireName): Soa | undefined {
@@ -128,7 +141,7 @@ function soaAbove(reply: SignedReply, name: WireName): Soa | undefined {
     const [rdata] = rdatas
     if (type !== RR_TYPE.SOA || !isWithin(name, owner) || rdata === undefined) continue
     // RFC 2308 §5: MINIMUM, its last number, and the TTL of the SOA itself.
-    return { negativeTtl: Math.min(ttl, rdata.readUInt32BE(rdata.length - 4)) }
+    return { owner, negativeTtl: Math.min(ttl, rdata.readUInt32BE(rdata.length - 4)) }
   }
   return undefined
 }

@@ -71,7 +71,7 @@ function cutAt(scene: Scene, zone: SecureZone, at: WireName): Cut {
   if (ds !== undefined) return delegationAt(scene, zone, ds)
   const alias = aliasAt(scene, zone, at, reply)
   if (alias !== undefined) return alias
-  const proof = proveDenial(reply.rrsets, zone.keys, at, RR_TYPE.DS, scene.work)
+  const proof = proveDenial(reply, zone.keys, at, RR_TYPE.DS, scene.work)
   switch (proof.kind) {
     case 'nxdomain':
       return note(scene, at, { kind: 'no-cut', isEnd: true })

@@ -6,8 +6,9 @@
  * several zones (RFC 4035 §5.4, RFC 5155 §8.2). What cannot be proven is `nothing`: the
  * caller must not take it for absence. Pure, except for the work that is charged.
  */
+import { NXDOMAIN } from '../rcode.js'
 import { RR_TYPE } from '../signed-message.js'
-import type { RRset } from '../signed-message.js'
+import type { RRset, SignedReply } from '../signed-message.js'
 import { isWithin, wireNameText } from '../wire-name.js'
 import type { WireName } from '../wire-name.js'
 import type { TypeBitmap } from './bitmap.js'
@@ -45,7 +46,7 @@ export type Proof =
 
 /** @param name at or below the zone of the keys */
 export function proveDenial(
-  rrsets: readonly RRset[],
+  { rrsets, rcode }: Pick<SignedReply, 'rrsets' | 'rcode'>,
   keys: ZoneKeys,
   name: WireName,
   type: number,
@@ -58,7 +59,7 @@ export function proveDenial(
   const denials: (() => Denial | undefined)[] = [
     ...(nsecs.length > 0 ? [() => deniedByNsec(nsecs, keys.zone, name, type)] : []),
     ...hashedZones(nsec3s, keys.zone, work).map(
-      (hashed) => () => deniedByNsec3(hashed, name, type),
+      (hashed) => () => deniedByNsec3(hashed, name, type, rcode === NXDOMAIN),
     ),
   ]
   for (const deny of denials) {

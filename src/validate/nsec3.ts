@@ -4,12 +4,14 @@
  * The records given here have been verified with the keys of one zone. They count only
  * with their owner directly below that zone, hashed with SHA-1, flags 0 or 1, and together
  * with records of the same salt and iterations (RFC 5155 §8.2). Opt-out over the next
- * closer name makes the result insecure (RFC 5155 §9.2), and so do more iterations than
- * RFC 9276 §3.2 lets validators refuse: their hashes are never computed.
+ * closer name makes the result of a proof insecure (RFC 5155 §9.2), and completes none that
+ * lacks something else. More iterations than RFC 9276 §3.2 lets validators refuse make it
+ * insecure as well: their hashes are never computed.
  *
  * Pure, except for the budget: each name is hashed once per lookup and set of parameters.
  */
 import { createHash } from 'node:crypto'
+import { RR_TYPE } from '../signed-message.js'
 import type { RRset } from '../signed-message.js'
 import { isWithin, parentOf, ROOT, wildcardOf } from '../wire-name.js'
 import type { WireName } from '../wire-name.js'
@@ -85,11 +87,14 @@ export function hasTooManyIterations(records: readonly Nsec3[]): boolean {
  * Undefined: the budget did not allow it, at all or in this turn.
  *
  * @param name at or below the zone
+ * @param isNameError whether the reply says that the name does not exist; it can only make
+ *   the proof that is asked for stricter
  */
 export function deniedByNsec3(
   hashed: HashedZone,
   name: WireName,
   type: number,
+  isNameError: boolean,
 ): Denial | undefined {
   const encloser = closestEncloser(hashed, name)
   if (encloser === undefined) return undefined
@@ -99,7 +104,7 @@ export function deniedByNsec3(
     case 'itself':
       return atName(encloser.match, name, type)
     case 'above':
-      return belowEncloser(hashed, encloser, type)
+      return belowEncloser(hashed, encloser, type, isNameError)
   }
 }
 
@@ -111,26 +116,42 @@ function atName(match: Nsec3, name: WireName, type: number): Denial {
   return { kind: 'nodata', used: [match.rrset], types: match.types }
 }
 
-/** RFC 5155 §8.4, §8.6, §8.7: the name does not exist; does a wildcard match it? */
-function belowEncloser(hashed: HashedZone, encloser: Above, type: number): Denial | undefined {
+/** RFC 5155 §8.4 to §8.7: the name does not exist; does a wildcard match it? */
+function belowEncloser(
+  hashed: HashedZone,
+  encloser: Above,
+  type: number,
+  isNameError: boolean,
+): Denial | undefined {
   const proven = nextCloserCovered(hashed, encloser)
   if (proven.kind === 'nothing') return proven
-  const { used } = proven
-  if (proven.isOptOut) return { kind: 'insecure', used, detail: OPTED_OUT }
+  const { used, isOptOut } = proven
+  // RFC 5155 §8.6: an unsigned delegation may be there, whatever the wildcard.
+  if (isOptOut && type === RR_TYPE.DS) return optedOut(used)
   const wildcard = wildcardOf(encloser.name)
-  if (wildcard === undefined) return { kind: 'nxdomain', used }
+  if (wildcard === undefined) return isOptOut ? optedOut(used) : { kind: 'nxdomain', used }
   const hash = hashOf(hashed, wildcard)
   if (hash === undefined) return undefined
   const match = hashed.records.find((record) => record.hash === hash)
-  if (match !== undefined) {
-    if (!lacks(match.types, type, false)) {
-      return nothing('the NSEC3 at the wildcard does not deny the type')
-    }
-    return { kind: 'nodata', used: [...used, match.rrset], types: undefined }
+  if (match !== undefined && !lacks(match.types, type, false)) {
+    return nothing('the NSEC3 at the wildcard does not deny the type')
   }
-  const cover = hashed.records.find((record) => covers(record, hash))
-  if (cover === undefined) return nothing('no NSEC3 covers the wildcard')
-  return { kind: 'nxdomain', used: [...used, cover.rrset] }
+  const shown = match ?? hashed.records.find((record) => covers(record, hash))
+  if (shown === undefined) {
+    // RFC 5155 §8.5 with erratum 3441: an empty non-terminal above an unsigned delegation has
+    // no record, so that NODATA needs none about the wildcard. A name error does (§8.4).
+    return isOptOut && !isNameError ? optedOut(used) : nothing('no NSEC3 covers the wildcard')
+  }
+  const all = [...used, shown.rrset]
+  if (isOptOut) return optedOut(all)
+  return match === undefined
+    ? { kind: 'nxdomain', used: all }
+    : { kind: 'nodata', used: all, types: undefined }
+}
+
+/** RFC 5155 §9.2: an unsigned delegation may be there instead. */
+function optedOut(used: readonly RRset[]): Denial {
+  return { kind: 'insecure', used, detail: OPTED_OUT }
 }
 
 type Expansion =

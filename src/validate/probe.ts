@@ -76,7 +76,7 @@ type Whole = {
   readonly kind: 'whole'
   readonly soa: RRset
   readonly dnskeys: RRset
-  readonly denial: readonly RRset[]
+  readonly denial: SignedReply
 }
 
 /** What is missing, whatever it says. */
@@ -117,7 +117,7 @@ function dropped(
     const detail = why ? failureText(why) : 'no signed NSEC or NSEC3'
     return unusable('drops-denial', `${questionText(DENIAL)}: ${detail}`)
   }
-  return { kind: 'whole', soa: soaSet, dnskeys, denial: denial.rrsets }
+  return { kind: 'whole', soa: soaSet, dnskeys, denial }
 }
 
 function unusable(problem: ResolverProblem, detail: string): Result {

@@ -4,7 +4,7 @@
  * What this process proves is written to the shared store, and what another one has proven
  * is read from it before it is asked for in DNS, so that it needs no DS and DNSKEY
  * questions. The shared store is an optimization: reading never rejects and ends in time,
- * and nobody waits for writing.
+ * and no lookup waits for writing.
  *
  * What was read while everything was being forgotten is not kept. Store and clock are
  * passed in.

@@ -1,6 +1,7 @@
 /** Which records of a reply count as proof of absence: signed, by one zone, not too many. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { NOERROR, NXDOMAIN } from '../../../src/rcode.js'
 import { RR_TYPE } from '../../../src/signed-message.js'
 import type { RRset } from '../../../src/signed-message.js'
 import { Budget } from '../../../src/validate/budget.js'
@@ -34,8 +35,14 @@ function keysOf({ apex, signer }: Zone): ZoneKeys {
 
 const work = () => createWork(NOW, new Budget(), { sha1: false })
 
-function prove(zone: Zone, rrsets: readonly RRset[], name: string, type: number): string {
-  return proveDenial(rrsets, keysOf(zone), wire(name), type, work()).kind
+function prove(
+  zone: Zone,
+  rrsets: readonly RRset[],
+  name: string,
+  type: number,
+  rcode = NXDOMAIN,
+): string {
+  return proveDenial({ rrsets, rcode }, keysOf(zone), wire(name), type, work()).kind
 }
 
 function expand(zone: Zone, rrsets: readonly RRset[], name: string): string {
@@ -142,6 +149,16 @@ describe('records of denial', () => {
       'exhausted',
     ],
   ]
+  test('[DNSSEC-53] opt-out without the NSEC3 that covers the wildcard (RFC 5155 §8.4)', () => {
+    // That of a.example covers *.example, that of w.example the names.
+    const hash = base32hex(nsec3Hash(wire('a.example')))
+    const rest = optOut.denials.filter(({ owner }) => owner !== wire(`${hash}.example`))
+    assert.equal(rest.length, optOut.denials.length - 1)
+    assert.equal(prove(optOut, rest, 'e.example', A, NXDOMAIN), 'nothing')
+    assert.equal(prove(optOut, rest, 'e.example', A, NOERROR), 'insecure')
+    assert.equal(prove(optOut, rest, 'd.example', DS, NXDOMAIN), 'insecure')
+  })
+
   for (const [circumstance, zone, rrsets, name, type, expected] of cases) {
     test(`${circumstance}: ${expected}`, () => {
       assert.equal(prove(zone, rrsets, name, type), expected)
@@ -169,7 +186,13 @@ describe('records of denial', () => {
 
   test('[DNSSEC-30] the proof lasts as long as its shortest record', () => {
     const short = nsec.denials.map((rrset) => ({ ...rrset, ttl: 11 }))
-    const proof = proveDenial(short, keysOf(nsec), wire('b.example'), A, work())
+    const proof = proveDenial(
+      { rrsets: short, rcode: NXDOMAIN },
+      keysOf(nsec),
+      wire('b.example'),
+      A,
+      work(),
+    )
     assert.deepEqual(proof, { kind: 'nxdomain', expiresAt: NOW + 11_000 })
   })
 

@@ -11,7 +11,7 @@ import {
   nsec3OfExpansion,
   readNsec3,
 } from '../../../src/validate/nsec3.js'
-import type { Nsec3 } from '../../../src/validate/nsec3.js'
+import type { HashedZone, Nsec3 } from '../../../src/validate/nsec3.js'
 import { wire } from '../../support/signed-records.js'
 import { base32hex, bitmap, nsec3Hash, nsec3Rdata } from '../../support/signed-world.js'
 import type { Nsec3Parameters } from '../../support/signed-world.js'
@@ -53,6 +53,10 @@ function hashedZone(records: readonly Nsec3[], budget = new Budget()) {
   return { zone: ZONE, records, hashes: new Map<string, string>(), budget }
 }
 
+function denied(hashed: HashedZone, name: string, type: number, claim: Claim = 'NXDOMAIN') {
+  return deniedByNsec3(hashed, wire(name), type, claim === 'NXDOMAIN')
+}
+
 const APEX = [NS, SOA, MX]
 
 type Case = readonly [
@@ -62,6 +66,9 @@ type Case = readonly [
   type: number,
   expected: string,
 ]
+
+type Claim = 'NOERROR' | 'NXDOMAIN'
+const CLAIMS: readonly Claim[] = ['NOERROR', 'NXDOMAIN']
 
 const CASES: readonly Case[] = [
   [
@@ -105,13 +112,6 @@ const CASES: readonly Case[] = [
     'b.d.example',
     A,
     'nothing',
-  ],
-  [
-    '[DNSSEC-53] opt-out over the next closer name: insecure (RFC 5155 §9.2)',
-    [match('example', APEX), cover('b.example', { isOptOut: true }), cover('*.example')],
-    'b.example',
-    A,
-    'insecure',
   ],
   [
     '[DNSSEC-53] opt-out over the wildcard alone (RFC 5155 §8.4)',
@@ -198,13 +198,6 @@ const CASES: readonly Case[] = [
     'nothing',
   ],
   [
-    '[DNSSEC-56 DNSSEC-54] DS below an opt-out span: insecure (RFC 5155 §8.6, §8.9)',
-    [match('example', APEX), cover('d.example', { isOptOut: true })],
-    'd.example',
-    DS,
-    'insecure',
-  ],
-  [
     '[DNSSEC-56] DS below a span without opt-out and without wildcard proof (RFC 5155 §8.6)',
     [match('example', APEX), cover('d.example')],
     'd.example',
@@ -253,15 +246,129 @@ const CASES: readonly Case[] = [
   ['no NSEC3 at all', [], 'b.example', A, 'exhausted'],
 ]
 
+const OPT_OUT = { isOptOut: true }
+/** The name, the type, and what the proof is worth for each RCODE. */
+const OPT_OUT_CASES: readonly (readonly [
+  circumstance: string,
+  records: readonly Nsec3[],
+  name: string,
+  type: number,
+  expected: Readonly<Record<Claim, string>>,
+])[] = [
+  [
+    '[DNSSEC-53] closest encloser, next closer and wildcard (RFC 5155 §8.4, §9.2)',
+    [match('example', APEX), cover('b.example', OPT_OUT), cover('*.example')],
+    'b.example',
+    A,
+    { NOERROR: 'insecure', NXDOMAIN: 'insecure' },
+  ],
+  [
+    '[DNSSEC-53] the wildcard is not covered: no name error (RFC 5155 §8.4), but perhaps an empty non-terminal (§8.5, erratum 3441)',
+    [match('example', APEX), cover('b.example', OPT_OUT)],
+    'b.example',
+    A,
+    { NOERROR: 'insecure', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-53] a wildcard above the encloser is covered (RFC 5155 §8.4)',
+    [match('d.example', [A]), cover('b.d.example', OPT_OUT), cover('*.example')],
+    'b.d.example',
+    A,
+    { NOERROR: 'insecure', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-53] a wildcard below the encloser is covered (RFC 5155 §8.4)',
+    [match('example', APEX), cover('b.example', OPT_OUT), cover('*.b.example')],
+    'x.b.example',
+    A,
+    { NOERROR: 'insecure', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-55] a wildcard without the type (RFC 5155 §8.7, §9.2)',
+    [match('example', APEX), cover('b.example', OPT_OUT), match('*.example', [MX])],
+    'b.example',
+    A,
+    { NOERROR: 'insecure', NXDOMAIN: 'insecure' },
+  ],
+  [
+    '[DNSSEC-55] a wildcard with the type (RFC 5155 §8.7)',
+    [match('example', APEX), cover('b.example', OPT_OUT), match('*.example', [A])],
+    'b.example',
+    A,
+    { NOERROR: 'nothing', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-55] a wildcard with a CNAME (RFC 5155 §8.7)',
+    [match('example', APEX), cover('b.example', OPT_OUT), match('*.example', [CNAME])],
+    'b.example',
+    A,
+    { NOERROR: 'nothing', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-53] no closest encloser (RFC 5155 §8.3)',
+    [cover('b.example', OPT_OUT), cover('*.example', OPT_OUT)],
+    'b.example',
+    A,
+    { NOERROR: 'nothing', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-53] the name is covered, but not the next closer name (RFC 5155 §8.3)',
+    [match('example', APEX), cover('x.b.example', OPT_OUT), cover('*.example')],
+    'x.b.example',
+    A,
+    { NOERROR: 'nothing', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-53 DNSSEC-39] the encloser is a delegation (RFC 5155 §8.3)',
+    [match('d.example', [NS]), cover('b.d.example', OPT_OUT), cover('*.d.example')],
+    'b.d.example',
+    A,
+    { NOERROR: 'nothing', NXDOMAIN: 'nothing' },
+  ],
+  [
+    '[DNSSEC-54] the name without the type: the flag of a match means nothing (RFC 5155 §8.5)',
+    [match('a.example', [A], OPT_OUT)],
+    'a.example',
+    TLSA,
+    { NOERROR: 'nodata', NXDOMAIN: 'nodata' },
+  ],
+  [
+    '[DNSSEC-56 DNSSEC-54] DS: an unsigned delegation, whatever the wildcard (RFC 5155 §8.6, §8.9)',
+    [match('example', APEX), cover('d.example', OPT_OUT)],
+    'd.example',
+    DS,
+    { NOERROR: 'insecure', NXDOMAIN: 'insecure' },
+  ],
+  [
+    '[DNSSEC-56] DS: opt-out over the wildcard alone (RFC 5155 §8.6)',
+    [match('example', APEX), cover('d.example'), cover('*.example', OPT_OUT)],
+    'd.example',
+    DS,
+    { NOERROR: 'nxdomain', NXDOMAIN: 'nxdomain' },
+  ],
+]
+
 describe('denied by NSEC3', () => {
   for (const [circumstance, records, name, type, expected] of CASES) {
     test(circumstance, () => {
       for (const order of [records, [...records].reverse()]) {
-        const denial = deniedByNsec3(hashedZone(order), wire(name), type)
-        const isCut = denial?.kind === 'nodata' && denial.types?.has(NS)
-        assert.equal(isCut ? `${denial.kind} NS` : (denial?.kind ?? 'exhausted'), expected)
+        for (const claim of CLAIMS) {
+          const denial = denied(hashedZone(order), name, type, claim)
+          const isCut = denial?.kind === 'nodata' && denial.types?.has(NS)
+          assert.equal(isCut ? `${denial.kind} NS` : (denial?.kind ?? 'exhausted'), expected)
+        }
       }
     })
+  }
+
+  for (const [circumstance, records, name, type, expected] of OPT_OUT_CASES) {
+    for (const claim of CLAIMS) {
+      test(`opt-out over the next closer name, ${claim}: ${circumstance}`, () => {
+        for (const order of [records, [...records].reverse()]) {
+          assert.equal(denied(hashedZone(order), name, type, claim)?.kind, expected[claim])
+        }
+      })
+    }
   }
 
   test('[DNSSEC-57] names are hashed in lower case, each once (RFC 5155 §5)', () => {
@@ -275,7 +382,7 @@ describe('denied by NSEC3', () => {
     const records = [match('example', APEX), cover('b.example'), cover('*.example')]
     const hashed = hashedZone(records, budget)
     for (const type of [A, TLSA, MX]) {
-      assert.equal(deniedByNsec3(hashed, wire('X.B.example'), type)?.kind, 'nxdomain')
+      assert.equal(denied(hashed, 'X.B.example', type)?.kind, 'nxdomain')
     }
     // The name, the next closer name, the encloser, and the wildcard.
     assert.equal(hashes, 4)
@@ -285,7 +392,7 @@ describe('denied by NSEC3', () => {
     const budget = new Budget()
     for (let i = 0; i < BUDGET.hashes - 2; i++) budget.take('hashes')
     const records = [match('example', APEX), cover('b.example'), cover('*.example')]
-    assert.equal(deniedByNsec3(hashedZone(records, budget), wire('b.example'), A), undefined)
+    assert.equal(denied(hashedZone(records, budget), 'b.example', A), undefined)
     assert.match(budget.exhausted ?? '', /NSEC3 hashes/)
   })
 
@@ -315,9 +422,9 @@ describe('denied by NSEC3', () => {
       record('35mthgpgcu1qg68fab165klnsnk3dpvl', 'b4um86eghhds6nea196smvmlo4ors995'),
     ]
     // All of that zone are opt-out, so nothing is secure.
-    assert.equal(deniedByNsec3(hashedZone(records), wire('a.c.x.w.example'), A)?.kind, 'insecure')
+    assert.equal(denied(hashedZone(records), 'a.c.x.w.example', A)?.kind, 'insecure')
     const strict = records.map((each) => ({ ...each, isOptOut: false }))
-    assert.equal(deniedByNsec3(hashedZone(strict), wire('a.c.x.w.example'), A)?.kind, 'nxdomain')
+    assert.equal(denied(hashedZone(strict), 'a.c.x.w.example', A)?.kind, 'nxdomain')
   })
 })
 
@@ -430,11 +537,11 @@ test('[DNSSEC-77] hashing stops when the slice of this turn is used up, and goes
   const records = [match('example', APEX, more), cover('b.example', more), cover('*.example', more)]
   const hashed = hashedZone(records)
   let turns = 1
-  let denial = deniedByNsec3(hashed, wire('x.y.z.b.example'), A)
+  let denial = denied(hashed, 'x.y.z.b.example', A)
   for (; denial === undefined && turns < 9; turns++) {
     assert.equal(hashed.budget.exhausted, undefined)
     hashed.budget.startSlice()
-    denial = deniedByNsec3(hashed, wire('x.y.z.b.example'), A)
+    denial = denied(hashed, 'x.y.z.b.example', A)
   }
   assert.equal(denial?.kind, 'nxdomain')
   assert.ok(turns > 1)

@@ -6,12 +6,15 @@ import { RR_TYPE } from '../../../src/signed-message.js'
 import type { RRset, SignedReply } from '../../../src/signed-message.js'
 import { wire } from '../../support/signed-records.js'
 import { outcome, rig } from '../../support/validator-rig.js'
-import { createWorld, NOW, signAs } from '../../support/signed-world.js'
+import { base32hex, createWorld, NOW, nsec3Hash, signAs } from '../../support/signed-world.js'
 import type { Tamper } from '../../support/signed-world.js'
+
+/** A name that is not there. The NSEC3 of six.org covers *.org, another one this name. */
+const OPTED_OUT = 'opted-out.org'
 
 const WORLD = createWorld({
   '.': {},
-  org: { denial: 'opt-out' },
+  org: { denial: 'opt-out', records: ['six A 192.0.2.6'] },
   'example.org': {
     records: [
       '@ MX 10 mail.example.org',
@@ -24,6 +27,7 @@ const WORLD = createWorld({
       'deep.ent A 192.0.2.8',
       'old DNAME nsec3.org',
       '*.aliases CNAME mail.example.org',
+      `astray CNAME ${OPTED_OUT}`,
     ],
   },
   'nsec3.org': {
@@ -67,6 +71,8 @@ const HONEST: readonly (readonly [string, RecordType, string])[] = [
   ['island.org', 'MX', 'found insecure'],
   ['none.island.org', 'MX', 'nxdomain insecure'],
   ['nothere.org', 'MX', 'nxdomain insecure'],
+  [OPTED_OUT, 'MX', 'nxdomain insecure'],
+  ['astray.example.org', 'A', 'nxdomain insecure'],
   ['com', 'MX', 'nxdomain secure'],
   ['deep.below.com', 'MX', 'nxdomain secure'],
 ]
@@ -154,6 +160,25 @@ type Attack = readonly [
 
 const example = WORLD.zone('example.org')
 const org = WORLD.zone('org')
+
+function isNsec3Of(rrset: RRset, name: string): boolean {
+  return rrset.type === NSEC3 && rrset.owner === nsec3Owner(nsec3Hash(wire(name)))
+}
+
+function nsec3Owner(hash: string): string {
+  return wire(`${base32hex(hash)}.org`)
+}
+
+/** The NSEC3 of org that covers a name. */
+function coverOf(name: string): RRset | undefined {
+  const hash = nsec3Owner(nsec3Hash(wire(name)))
+  const sorted = [...org.denials].sort((a, b) => (a.owner < b.owner ? -1 : 1))
+  return sorted.findLast(({ owner }) => owner < hash) ?? sorted.at(-1)
+}
+
+function withoutWildcard(rrset: RRset): RRset | undefined {
+  return rrset === coverOf('*.org') ? undefined : rrset
+}
 
 const ATTACKS: readonly Attack[] = [
   [
@@ -355,6 +380,50 @@ const ATTACKS: readonly Attack[] = [
     (question, reply) =>
       question.type === RR_TYPE.TLSA ? { ...reply, rcode: 3, rrsets: org.denials } : reply,
     /^bogus: no proof that _25._tcp.mail.example.org has no TLSA/,
+  ],
+  [
+    '[DNSSEC-53] opt-out, a name error without NSEC3 of the wildcard (RFC 5155 §8.4)',
+    OPTED_OUT,
+    'MX',
+    changing(OPTED_OUT, MX, withoutWildcard),
+    new RegExp(`^bogus: no proof that ${OPTED_OUT} has no MX: no NSEC3 covers the wildcard`),
+  ],
+  [
+    '[DNSSEC-53] the same in reply to an alias (RFC 5155 §8.4)',
+    'astray.example.org',
+    'A',
+    (_, reply) => ({
+      ...reply,
+      rrsets: reply.rrsets.flatMap((rrset) => withoutWildcard(rrset) ?? []),
+    }),
+    new RegExp(`^bogus: no proof that ${OPTED_OUT} has no A: no NSEC3 covers the wildcard`),
+  ],
+  [
+    '[DNSSEC-52] opt-out, a name error without its closest encloser (RFC 5155 §8.3)',
+    OPTED_OUT,
+    'MX',
+    changing(OPTED_OUT, MX, (rrset) => (isNsec3Of(rrset, 'org') ? undefined : rrset)),
+    new RegExp(`^bogus: no proof that ${OPTED_OUT} has no MX: no NSEC3 matches the name`),
+  ],
+  [
+    '[DNSSEC-53] opt-out, no NSEC3 and no signature: an unsigned zone may say so (RFC 5155 §8.9)',
+    OPTED_OUT,
+    'MX',
+    changing(OPTED_OUT, MX, (rrset) => without(NSEC3)(unsigned(rrset))),
+    /^nxdomain insecure/,
+  ],
+  [
+    '[DNSSEC-56] an unsigned zone, and next to its SOA an NSEC3 of the zone above that proves nothing (RFC 5155 §8.9)',
+    'none.plain.org',
+    'MX',
+    (question, reply) =>
+      question.type === MX
+        ? {
+            ...reply,
+            rrsets: [...reply.rrsets, ...org.denials.filter((each) => isNsec3Of(each, 'org'))],
+          }
+        : reply,
+    /^nxdomain insecure/,
   ],
   [
     '[DNSSEC-6] the RCODE says NXDOMAIN, the proof NODATA: NODATA (RFC 4035 §3.2.3)',
@@ -653,6 +722,21 @@ describe('replies changed on the way', () => {
       }
     })
   }
+})
+
+test('[DNSSEC-54] opt-out, NODATA without NSEC3 of the wildcard: insecure, perhaps an empty non-terminal (RFC 5155 §8.5, erratum 3441)', async () => {
+  const { look } = rig(WORLD, (question, reply) => {
+    const isIt = question.type === MX
+    return changing(OPTED_OUT, MX, withoutWildcard)(question, isIt ? { ...reply, rcode: 0 } : reply)
+  })
+  assert.equal(outcome(await look(OPTED_OUT, 'MX')), 'nodata insecure')
+})
+
+test('[DNSSEC-70] insecure_zones: what the signed zone above says of the name needs no proof (RFC 7646)', async () => {
+  const { look } = rig(WORLD, changing(OPTED_OUT, MX, withoutWildcard), {
+    insecureZones: [wire(OPTED_OUT)],
+  })
+  assert.equal(outcome(await look(OPTED_OUT, 'MX')), 'nxdomain insecure')
 })
 
 describe('lifetimes', () => {
