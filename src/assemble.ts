@@ -20,16 +20,20 @@ import { NO_SHARED_STORE } from './cache/shared-store.js'
 import { createPool } from './dns/pool.js'
 import type { CachedResolver, LookupObserver } from './lookup.js'
 import { SettingsError } from './settings/option-reader.js'
-import { openMember, readCa } from './open-member.js'
+import { openMember, readCa, rulesOf } from './open-member.js'
 import type { RedisSettings } from './settings/redis-settings.js'
 import type { Settings } from './settings/settings.js'
 import { now, schedule, wall } from './system.js'
+import { provenUnder } from './validate/proven-under.js'
 import { createSharedZones } from './validate/shared-zones.js'
+import { createZoneInspection } from './validate/zone-inspection.js'
+import type { ZoneInspection } from './validate/zone-inspection.js'
 import { createMemoryZones } from './validate/zone-store.js'
 
 export { openMember, readAnchors } from './open-member.js'
 export { typeText } from './validate/scene.js'
 export { algorithmText, digestOf, keyTagOf } from './validate/key.js'
+export type { StoredZone } from './validate/zone-inspection.js'
 export type { ChainReport, SignatureReport, ZoneReport } from './validate/chain-report.js'
 
 export type RunningResolver = CachedResolver & {
@@ -152,8 +156,9 @@ export function openSharedStore(
 /** Redis for the command line. Settles when the first attempt to connect has ended. */
 export async function openInspection(
   redis: RedisSettings,
-  cache: Settings['cache'],
-): Promise<Inspection & { readonly close: () => void }> {
+  { resolver, cache }: Pick<Settings, 'resolver' | 'cache'>,
+): Promise<Inspection & ZoneInspection & { readonly close: () => void }> {
+  const rules = rulesOf(resolver)
   const client = openClient(redis, () => undefined)
   let cancel = (): void => undefined
   const late = new Promise<void>((resolve) => {
@@ -162,10 +167,14 @@ export async function openInspection(
   await Promise.race([client.started, late])
   cancel()
   const vault = { prefix: redis.prefix, secret: redis.key }
-  return {
-    ...createInspection({ client, vault, maxTtlMs: cache.maxTtlMs, wall, nonce }),
-    close: client.close,
-  }
+  const inspection = createInspection({ client, vault, maxTtlMs: cache.maxTtlMs, wall, nonce })
+  const zones = createZoneInspection({
+    texts: inspection,
+    under: provenUnder(rules),
+    policy: { sha1: rules.isSha1Allowed },
+    now: wall,
+  })
+  return { ...inspection, ...zones, close: client.close }
 }
 
 /** Throws a SettingsError if the installed ioredis could end the process over a reply. */

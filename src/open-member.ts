@@ -30,6 +30,7 @@ import { errorText } from './text.js'
 import { BUILT_IN_ANCHORS, parseTrustAnchors } from './trust-anchor.js'
 import type { TrustAnchor } from './trust-anchor.js'
 import { isSupportedAlgorithm, isSupportedDigest } from './validate/key.js'
+import type { Rules } from './validate/proven-under.js'
 import { createValidationProbe } from './validate/probe.js'
 import { createValidator } from './validate/validator.js'
 import type { Validator } from './validate/validator.js'
@@ -62,7 +63,7 @@ export function openMember(
   zones: ZoneStore = createMemoryZones(),
 ): OpenedMember {
   const { caFile, probe, servers = [], areServersGiven = true } = settings
-  const anchors = readAnchors(settings)
+  const rules = rulesOf(settings)
   const name = serverText(server)
   const stream =
     server.tlsName === undefined ? tcpTo(server) : tlsTo(server, readCa('resolver', caFile))
@@ -81,10 +82,8 @@ export function openMember(
   const isTrusted = mayBeBelieved(server, settings)
   const askSigned = onWallTime(createAskSigned(parts))
   const validator = createValidator({
+    ...rules,
     ask: askSigned,
-    anchors,
-    insecureZones: settings.insecureZones.map(toWireName),
-    isSha1Allowed: settings.isSha1Allowed,
     now: wall,
     yieldTurn,
     zones,
@@ -98,12 +97,7 @@ export function openMember(
     probe: probeOf(
       settings,
       createProbe(ask, probe, now),
-      createValidationProbe({
-        ask: askSigned,
-        anchors,
-        isSha1Allowed: settings.isSha1Allowed,
-        now: wall,
-      }),
+      createValidationProbe({ ...rules, ask: askSigned, now: wall }),
       isTrusted,
     ),
     readSignature: createSignatureReader(ask, probe.name),
@@ -141,6 +135,15 @@ function probeOf(
       // RFC 4035 §4.9.3: the AD bit of any other means nothing.
       return isTrusted ? createEitherProbe(byItself, onWall, now) : onWall
   }
+}
+
+/** What validation is by. Throws a SettingsError if the file of the trust anchors is invalid. */
+export function rulesOf(
+  settings: Pick<ResolverSettings, 'anchorsFile' | 'insecureZones' | 'isSha1Allowed'>,
+): Rules {
+  const { insecureZones, isSha1Allowed } = settings
+  const anchors = readAnchors(settings)
+  return { anchors, insecureZones: insecureZones.map(toWireName), isSha1Allowed }
 }
 
 /** The trust anchors that the settings name. Throws a SettingsError if the file is invalid. */

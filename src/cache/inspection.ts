@@ -4,7 +4,7 @@
  * Unlike redis-store.ts it rejects when Redis fails, and distinguishes an entry that is
  * not believed from a missing one. Removing everything first advances the epoch, which
  * invalidates all entries at once, including those written while keys are removed; the
- * removal itself only frees memory, in batches.
+ * removal itself only frees memory, in batches. Zones are passed on as text.
  */
 import type { Fact, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
@@ -12,7 +12,7 @@ import { composeEpoch, epochKey, MAX_MARK, nextEpoch, parseEpoch, purgeKey } fro
 import type { Epoch } from './epoch.js'
 import { toFact } from './redis-store.js'
 import type { RedisClient } from './redis-client.js'
-import { factKey, KEY_START, MAX_ENTRY } from './seal.js'
+import { factKey, KEY_START, MAX_ENTRY, openEntry, zoneKey } from './seal.js'
 import type { Vault } from './seal.js'
 import { tryCommands } from './trial.js'
 import type { TrialFault } from './trial.js'
@@ -30,8 +30,14 @@ export type Inspection = {
   ) => Promise<Inspected<T> | undefined>
   /** Whether it existed. */
   readonly remove: (name: DomainName, type: RecordType) => Promise<boolean>
-  /** Invalidates everything that any relay has stored or remembers. Returns the number of entries. */
-  readonly removeAll: () => Promise<number>
+  /** The text of a zone, and for how many milliseconds it may still be used. */
+  readonly lookZone: (
+    id: string,
+  ) => Promise<{ readonly body: string; readonly leftMs: number } | 'not-believed' | undefined>
+  /** Whether it existed. */
+  readonly removeZone: (id: string) => Promise<boolean>
+  /** Invalidates everything that any relay has stored or remembers. Returns how much there was. */
+  readonly removeAll: () => Promise<{ readonly answers: number; readonly zones: number }>
   /** Tries each command that is needed; empty if all work. */
   readonly tryOut: () => Promise<readonly TrialFault[]>
   /** Every relay clears its own memory, within a few seconds. */
@@ -74,6 +80,19 @@ export function createInspection(parts: InspectionParts): Inspection {
 
     remove: (name, type) => removeKey(factKey(vault, name, type)),
 
+    async lookZone(id) {
+      const key = zoneKey(vault, id)
+      const [epoch, stored] = await Promise.all([epochNow(), client.read(key, MAX_ENTRY + 1)])
+      if (stored === undefined) return undefined
+      const { text, leftMs } = stored
+      const reading = { wall: wall(), leftMs, maxTtlMs }
+      const entry =
+        epoch === undefined ? undefined : openEntry(vault, key, text, { epoch, ...reading })
+      return entry ?? 'not-believed'
+    },
+
+    removeZone: (id) => removeKey(zoneKey(vault, id)),
+
     async removeAll() {
       const advance = async (): Promise<void> => {
         const epoch = nextEpoch(await epochNow(), wall(), nonce())
@@ -82,18 +101,21 @@ export function createInspection(parts: InspectionParts): Inspection {
       // A full Redis accepts the epoch when entries have been removed.
       const isAdvanced = await advance().then(yes, no)
       let removed = 0
+      let zones = 0
       const ours = vault.prefix + KEY_START
+      const zonesStart = zoneKey(vault, '')
       for await (const keys of client.keys(ours)) {
         const entries = keys.filter((key) => !MARKS.test(key.slice(ours.length)))
         const gone = await Promise.all(entries.map(removeKey))
         removed += gone.filter((wasThere) => wasThere).length
+        zones += gone.filter((wasThere, i) => wasThere && entries[i]?.startsWith(zonesStart)).length
       }
       if (!isAdvanced) {
         await advance().catch((error: unknown) => {
           throw new Error(`${removed} entries removed, but ${NOT_TOLD}: ${errorText(error)}`)
         })
       }
-      return removed
+      return { answers: removed - zones, zones }
     },
 
     tryOut: () => tryCommands(client, vault, nonce()),

@@ -5,12 +5,14 @@
  * addresses, aliases and TLSA records of each host. It follows both the cached entries
  * and what DNS says now, since an entry may have expired while those that it led to are
  * still there. After a purge a relay queries DNS for the MX records, so only entries that
- * DNS leads to can be used again.
+ * DNS leads to can be used again. Where the plugin validates, the zones that hold these
+ * names are among the entries.
  *
  * Limits: TLSA records for the port of dane.ini only. If DNS does not answer, a purge
- * says so: only `--all` is certain then.
+ * says so: only `--all` is certain then, and it alone removes the root and top-level domains.
  */
-import { assembleResolver, openInspection } from '../assemble.js'
+import { algorithmText, assembleResolver, openInspection } from '../assemble.js'
+import type { StoredZone } from '../assemble.js'
 import type { Fact, RecordType, Resolver } from '../lookup.js'
 import { lookupText } from '../lookup-text.js'
 import { tlsaOwner } from '../name.js'
@@ -35,7 +37,7 @@ export async function runCache(
     throw new UsageError('--all applies to purge only, without a domain')
   }
   const domains = isAll ? [] : toDomains(names)
-  const { redis, cache, port } = settings
+  const { redis, port } = settings
   if (redis === undefined) {
     throw new UsageError(
       `dane.ini has no [redis], so there is nothing to ${action}: each worker keeps its own answers, ` +
@@ -43,17 +45,16 @@ export async function runCache(
     )
   }
   const place = redisText(redis)
-  const inspection = await openInspection(redis, cache)
+  const inspection = await openInspection(redis, settings)
   const resolver = assembleResolver({ ...settings, redis: undefined }, () => undefined)
   const sources = { inspection, resolver, port }
   try {
     if (action === 'show') return await show(sources, domains, place)
-    const { count, unknown } = isAll
-      ? { count: await inspection.removeAll(), unknown: [] }
+    const { answers, zones, unknown } = isAll
+      ? { ...(await inspection.removeAll()), unknown: [] }
       : await removeOf(sources, domains)
-    console.log(
-      `${count} answers purged from ${place}; relays drop their own copies within 10 seconds`,
-    )
+    const what = zones === 0 ? `${answers} answers` : `${answers} answers and ${zones} zones`
+    console.log(`${what} purged from ${place}; relays drop their own copies within 10 seconds`)
     for (const question of unknown) {
       console.error(`DNS does not answer (${question}): entries may remain, --all removes them`)
     }
@@ -77,34 +78,52 @@ async function show(
   let code = 0
   for (const domain of domains) {
     let isFound = false
-    for await (const { name, type, held } of walk(sources, domain, [])) {
+    const names = new Set<DomainName>()
+    for await (const { name, type, held } of walk(sources, domain, names, [])) {
       isFound = true
-      const what =
-        held.kind === 'fact'
-          ? lookupText(held.fact, Date.now())
-          : 'is present but ignored: damaged, of another version, invalidated by a purge or not authentic'
+      const what = held.kind === 'fact' ? lookupText(held.fact, Date.now()) : IGNORED
       console.log(`${type} ${name} ${what}`)
     }
-    if (isFound) continue
+    const zones = await sources.inspection.zonesOf(names)
+    for (const zone of zones) console.log(`zone ${zone.zone} ${zoneText(zone, Date.now())}`)
+    if (isFound || zones.length > 0) continue
     console.log(`${place} has no entries for ${domain}`)
     code = 1
   }
   return code
 }
 
+/** `SECURE ttl=300 key 12345 13 ECDSAP256SHA256`, `INSECURE ttl=300 example.org has no DS` */
+function zoneText({ kind, detail, keys, expiresAt }: StoredZone, now: number): string {
+  if (kind === 'ignored') return IGNORED
+  const ttl = Math.max(0, Math.ceil((expiresAt - now) / 1000))
+  const shown = keys.map(({ keyTag, algorithm }) => `key ${keyTag} ${algorithmText(algorithm)}`)
+  return `${kind.toUpperCase()} ttl=${ttl} ${kind === 'secure' ? shown.join(', ') : detail}`
+}
+
+const IGNORED =
+  'is present but ignored: damaged, of another version, invalidated by a purge or not authentic'
+
 async function removeOf(
   sources: Sources,
   domains: readonly DomainName[],
-): Promise<{ readonly count: number; readonly unknown: readonly string[] }> {
+): Promise<{
+  readonly answers: number
+  readonly zones: number
+  readonly unknown: readonly string[]
+}> {
+  const { inspection } = sources
   const unknown: string[] = []
-  let count = 0
+  const names = new Set<DomainName>()
+  let answers = 0
   for (const domain of domains) {
-    for await (const { name, type } of walk(sources, domain, unknown)) {
-      if (await sources.inspection.remove(name, type)) count++
+    for await (const { name, type } of walk(sources, domain, names, unknown)) {
+      if (await inspection.remove(name, type)) answers++
     }
   }
-  await sources.inspection.tellRelays()
-  return { count, unknown }
+  const zones = await inspection.removeZonesOf(names)
+  await inspection.tellRelays()
+  return { answers, zones, unknown }
 }
 
 type Sources = {
@@ -120,13 +139,15 @@ type Entry = {
 }
 
 /**
- * Every entry that a delivery to the domain would use.
+ * Every answer that a delivery to the domain would use.
  *
+ * @param names receives the names that it would look up
  * @param unknown receives the questions that DNS did not answer
  */
 async function* walk(
   { inspection, resolver, port }: Sources,
   domain: DomainName,
+  names: Set<DomainName>,
   unknown: string[],
 ): AsyncGenerator<Entry> {
   /** The entry in Redis, and the facts to follow: its own and that of DNS. */
@@ -139,13 +160,15 @@ async function* walk(
       resolver.lookup(name, type),
     ])
     if (answer.kind === 'failed') unknown.push(`${type} ${name}: ${answer.cause}`)
-    return {
-      entries: held ? [{ name, type, held }] : [],
-      facts: [
-        ...(held?.kind === 'fact' ? [held.fact] : []),
-        ...(answer.kind === 'failed' ? [] : [answer]),
-      ],
+    const facts = [
+      ...(held?.kind === 'fact' ? [held.fact] : []),
+      ...(answer.kind === 'failed' ? [] : [answer]),
+    ]
+    names.add(name)
+    for (const { aliases, canonicalName } of facts) {
+      for (const each of [...aliases, canonicalName]) names.add(each)
     }
+    return { entries: held ? [{ name, type, held }] : [], facts }
   }
 
   const mx = await look(domain, 'MX')
@@ -167,12 +190,15 @@ async function* walk(
     const alias = await inspection.look(host, 'CNAME')
     if (alias) yield { name: host, type: 'CNAME', held: alias }
     for (const dname of dnames) {
+      names.add(dname)
       const entry = await inspection.look(dname, 'DNAME')
       if (entry) yield { name: dname, type: 'DNAME', held: entry }
     }
     for (const base of bases) {
       const name = tlsaOwner(port, base)
-      const held = name && (await inspection.look(name, 'TLSA'))
+      if (name === undefined) continue
+      names.add(name)
+      const held = await inspection.look(name, 'TLSA')
       if (held) yield { name, type: 'TLSA', held }
     }
   }

@@ -96,7 +96,7 @@ the key of the certificate, 2 1 1 for that of its issuer, and the order of a rol
   completion: `completion prints the completion of commands and options for a shell.`,
   cache: `cache shows the entries for a domain in the Redis of dane.ini, with the seconds left,
 or removes them; relays drop their own copies within ten seconds. It queries DNS for the
-domain's hosts.
+domain's hosts. Entries are answers, and the zones that they were validated by.
 
 ${CONFIG}
   --all                      all domains`,

@@ -12,29 +12,24 @@
  *
  * The only file of validate/ with effects, all passed in: questions, clock, turns.
  */
-import { createHash } from 'node:crypto'
 import { ofType } from '../lookup.js'
 import type { Lookup, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
 import type { AskSigned } from '../signed-message.js'
-import type { TrustAnchor } from '../trust-anchor.js'
 import { parentOf, toWireName } from '../wire-name.js'
 import type { WireName } from '../wire-name.js'
 import type { ChainReport } from './chain-report.js'
 import { inquire } from './inquiry.js'
 import type { Inquiry, InquiryParts } from './inquiry.js'
+import { provenUnder } from './proven-under.js'
+import type { Rules } from './proven-under.js'
 import { createQuestions } from './questions.js'
 import { reportOf } from './report.js'
 import type { Zone } from './scene.js'
 import type { ZoneStore } from './zone-store.js'
 
-export type ValidatorParts = {
+export type ValidatorParts = Rules & {
   readonly ask: AskSigned
-  readonly anchors: readonly TrustAnchor[]
-  /** Names at and below which everything is insecure (RFC 7646). */
-  readonly insecureZones: readonly WireName[]
-  /** Whether algorithms 5 and 7 are supported (RFC 9905). */
-  readonly isSha1Allowed: boolean
   /** Milliseconds since the epoch: the real clock, since signatures end by it. */
   readonly now: () => number
   /** Resolves after other events had their turn (setImmediate). */
@@ -125,26 +120,6 @@ export function createValidator(parts: ValidatorParts): Validator {
       return reportOf(inquiry, anchors, name, type, now())
     },
   }
-}
-
-/** What a zone was proven under: entries of another relay count only if it is the same. */
-export function provenUnder({
-  anchors,
-  insecureZones,
-  isSha1Allowed,
-}: Pick<ValidatorParts, 'anchors' | 'insecureZones' | 'isSha1Allowed'>): string {
-  const parts = anchors.map((anchor) =>
-    anchor.kind === 'dnskey'
-      ? `dnskey ${hex(anchor.owner)} ${anchor.rdata.toString('hex')}`
-      : `ds ${hex(anchor.owner)} ${anchor.keyTag} ${anchor.algorithm} ${anchor.digestType} ${anchor.digest.toString('hex')}`,
-  )
-  const insecure = insecureZones.map((zone) => `insecure ${hex(zone)}`)
-  const all = [...[...parts, ...insecure].sort(), `sha1 ${isSha1Allowed}`].join('\n')
-  return createHash('sha256').update(all).digest('hex').slice(0, 32)
-}
-
-function hex(name: WireName): string {
-  return Buffer.from(name, 'latin1').toString('hex')
 }
 
 function upwards(name: WireName): readonly WireName[] {

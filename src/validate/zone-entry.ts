@@ -23,7 +23,7 @@ export function composeZone({ apex, keys, detail, expiresAt, under }: KeptZone):
 /** What the reader expects of an entry, and its circumstances. */
 export type ZoneReading = {
   readonly apex: WireName
-  /** See `provenUnder` of validator.ts. */
+  /** See proven-under.ts. */
   readonly under: string
   readonly policy: AlgorithmPolicy
   /** Milliseconds since the epoch, by the wall clock, as `until`. */

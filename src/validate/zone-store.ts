@@ -20,7 +20,7 @@ export type KeptZone = {
   readonly detail: string
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
-  /** What it was proven under; see `provenUnder` of validator.ts. */
+  /** What it was proven under; see proven-under.ts. */
   readonly under: string
 }
 

@@ -7,14 +7,17 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { until } from '../../lab/child.js'
+import { runCommand } from '../support/command.js'
 import { startZoneSharing } from '../support/zone-sharing.js'
 import type { LookupProcess, ZoneSharing } from '../support/zone-sharing.js'
 
 let sharing: ZoneSharing
 let usual: LookupProcess
+let usualConfig: string
 before(async () => {
   sharing = await startZoneSharing()
-  usual = sharing.start(await sharing.config('usual'))
+  usualConfig = await sharing.config('usual')
+  usual = sharing.start(usualConfig)
 })
 after(() => sharing.stop())
 
@@ -24,29 +27,31 @@ const fresh = (zone = 'signed.example'): string => `n${used++}.${zone}`
 
 const CHAIN = /^(?:DS|DNSKEY) /
 
-async function zoneKeys(prefix = 'dane:'): Promise<readonly string[]> {
-  const keys = (await sharing.redis.cli('keys', `${prefix}*zone:*`)).trim().split('\n')
+/** The keys of zones that one process has written, by its rules. */
+async function zoneKeys(rules = ''): Promise<readonly string[]> {
+  const keys = (await sharing.redis.cli('keys', `*zone:${rules}*`)).trim().split('\n')
   return keys.filter((key) => key !== '').sort()
 }
 
+/** The digest of its rules in the keys of `usual`. */
+let usualRules = ''
+
 /** The key of signed.example. */
-async function signedKey(prefix?: string): Promise<string> {
-  const key = (await zoneKeys(prefix)).find((each) => each.endsWith(':signed.example'))
+async function signedKey(): Promise<string> {
+  const key = (await zoneKeys(usualRules)).find((each) => each.endsWith(':signed.example'))
   assert.ok(key)
   return key
 }
 
-/** Looks names of both zones up, so that Redis has them and the zones above. */
-async function fill(process: LookupProcess, prefix?: string): Promise<void> {
-  assert.equal(await process.look(fresh()), 'found secure')
-  assert.equal(await process.look(fresh('unsigned.example')), 'found insecure')
-  // Nothing waits for writing.
-  await until('the zones in Redis', async () => (await zoneKeys(prefix)).length === 4)
-}
-
 test('another process asks for no DS and no DNSKEY', async () => {
-  const first = await sharing.asked(() => fill(usual))
+  const first = await sharing.asked(async () => {
+    assert.equal(await usual.look(fresh()), 'found secure')
+    assert.equal(await usual.look(fresh('unsigned.example')), 'found insecure')
+  })
   assert.ok(first.filter((question) => CHAIN.test(question)).length >= 4, first.join())
+  // No lookup waits for writing.
+  await until('the zones in Redis', async () => (await zoneKeys()).length === 4)
+  usualRules = /[0-9a-f]{32}/.exec(await signedKey())?.[0] ?? ''
   const second = sharing.start(await sharing.config('second'))
   assert.notEqual(second.pid, usual.pid)
   for (const [zone, result] of [
@@ -104,7 +109,7 @@ describe('an entry that is not to be believed: the zone is proven again', () => 
   before(async () => {
     // So that its zone is there too.
     assert.equal(await usual.look(fresh('hosts.example')), 'found secure')
-    await until('its zone', async () => (await zoneKeys()).length >= 5)
+    await until('its zone', async () => (await zoneKeys(usualRules)).length === 5)
   })
 
   for (const [what, change] of cases) {
@@ -154,10 +159,71 @@ describe('an entry that is not to be believed: the zone is proven again', () => 
   }
 })
 
+describe('haraka-dane cache', () => {
+  const cache = async (...args: readonly string[]) => {
+    const { code, lines, stderr } = await runCommand(['cache', ...args, '--config', usualConfig])
+    return { code, lines, stderr }
+  }
+  before(async () => {
+    await usual.restart()
+    for (const zone of ['signed.example', 'hosts.example', 'unsigned.example']) {
+      await usual.look(fresh(zone))
+    }
+    assert.equal(await usual.look('signed.example', 'MX'), 'found secure')
+    await until('the zones', async () => (await zoneKeys(usualRules)).length === 5)
+  })
+
+  test('show: the zones of the domain and of its hosts, with their keys', async () => {
+    const { code, lines, stderr } = await cache('show', 'signed.example', 'n1.unsigned.example')
+    assert.equal(code, 0, stderr)
+    const zones = lines.filter((line) => line.startsWith('zone '))
+    const secure = /^zone (\S+) SECURE ttl=\d+ key \d+ 13 ECDSAP256SHA256$/
+    assert.deepEqual(
+      zones.map((line) => secure.exec(line)?.[1] ?? line.replace(/ttl=\d+/, 'ttl')),
+      [
+        'signed.example',
+        'hosts.example',
+        'zone unsigned.example INSECURE ttl unsigned.example has no DS',
+      ],
+    )
+  })
+
+  test('show: a zone that is not believed', async () => {
+    const key = await signedKey()
+    const text = (await sharing.redis.cli('get', key)).trim()
+    await sharing.redis.cli('set', key, 'hello', 'px', '60000')
+    const { lines } = await cache('show', 'signed.example')
+    assert.match(lines.join('\n'), /^zone signed\.example is present but ignored: damaged, /m)
+    await sharing.redis.cli('set', key, text, 'px', '60000')
+  })
+
+  test('purge: the zones of the domain and its hosts are proven again, in every process', async () => {
+    const others = /:(?:\.|example|unsigned\.example)$/
+    const kept = (await zoneKeys(usualRules)).filter((key) => others.test(key))
+    const { code, lines, stderr } = await cache('purge', 'signed.example')
+    assert.equal(code, 0, stderr)
+    assert.match(lines[0] ?? '', /^\d answers and 2 zones purged from redis:/)
+    assert.deepEqual(await zoneKeys(usualRules), kept)
+    // A process that connects again sees at once what it would see within five seconds.
+    await sharing.redis.cli('client', 'kill', 'type', 'normal')
+    await until('the purge to be noticed', async () => {
+      const asked = await sharing.asked(() => usual.look(fresh()))
+      return asked.includes('DNSKEY signed.example.')
+    })
+  })
+
+  test('purge --all: every zone', async () => {
+    const { code, lines, stderr } = await cache('purge', '--all')
+    assert.equal(code, 0, stderr)
+    assert.match(lines[0] ?? '', /^\d+ answers and [4-9] zones purged from redis:/)
+    assert.deepEqual(await zoneKeys(usualRules), [])
+  })
+})
+
 test('with a key, entries of others are ignored', async () => {
   const redis = (key: string) => ['prefix = sealed:', `key = ${key}`]
   const ours = sharing.start(await sharing.config('ours', { redis: redis('0123456789abcdef') }))
-  await fill(ours, 'sealed:')
+  assert.equal(await ours.look(fresh()), 'found secure')
   const theirs = sharing.start(await sharing.config('theirs', { redis: redis('fedcba9876543210') }))
   const asked = await sharing.asked(async () => {
     assert.equal(await theirs.look(fresh()), 'found secure')

@@ -11,10 +11,10 @@ import { redisAdvice } from '../redis-advice.js'
 import { ok, problem, warning } from './finding.js'
 import type { Finding } from './finding.js'
 
-export async function redisFindings({
-  redis,
-  cache,
-}: Pick<Settings, 'redis' | 'cache'>): Promise<readonly Finding[]> {
+export async function redisFindings(
+  settings: Pick<Settings, 'redis' | 'resolver' | 'cache'>,
+): Promise<readonly Finding[]> {
+  const { redis } = settings
   if (redis === undefined) return [ok(TOPIC, 'not used: each worker has a cache of its own')]
   const place = redisText(redis)
   const keyFinding =
@@ -25,7 +25,7 @@ export async function redisFindings({
           'set key in [redis], the same on all relays that share (openssl rand -hex 32)',
         )
       : ok(TOPIC, 'key is set: entries that it does not authenticate are ignored')
-  const inspection = await openInspection(redis, cache)
+  const inspection = await openInspection(redis, settings)
   try {
     const faults = await inspection.tryOut()
     return [...trialFindings(place, redis.isTls, faults), keyFinding]

@@ -1,7 +1,7 @@
 /** Zones that several processes share through Redis: healthy, down, hostile, purged. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { composeEpoch, epochKey } from '../../../src/cache/epoch.js'
+import { composeEpoch, epochKey, purgeKey } from '../../../src/cache/epoch.js'
 import { createRedisStore } from '../../../src/cache/redis-store.js'
 import { createSharedZones } from '../../../src/validate/shared-zones.js'
 import type { ValidatorParts } from '../../../src/validate/validator.js'
@@ -99,6 +99,21 @@ describe('zones in Redis', () => {
       assert.ok(each.asked.some((question) => CHAIN.test(question)))
       redis.flush()
     }
+  })
+
+  test('a purge forgets them in memory; what Redis still has counts', async () => {
+    const { process, redis } = sharing()
+    const first = await process()
+    await first.look('mail.example.org', 'A')
+    for (const key of redis.keys()) {
+      if (key.endsWith(':example.org')) redis.drop(key)
+    }
+    redis.put(purgeKey(VAULT), 'token', undefined)
+    await first.store.look()
+    first.asked.length = 0
+    assert.equal(outcome(await first.look('other.example.org', 'A')), 'found secure')
+    assert.ok(first.asked.includes('DNSKEY example.org'))
+    assert.ok(!first.asked.includes('DNSKEY org'))
   })
 
   for (const [what, more] of [
