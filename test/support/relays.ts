@@ -17,6 +17,8 @@ export type Relays = {
   readonly laboratory: Laboratory
   /** One per label, `label.PLACE`. */
   readonly rows: readonly Row[]
+  /** Starts Haraka, which runs until the laboratory is stopped. */
+  readonly startRelay: (more: Partial<HarakaOptions>, daneIni?: string) => Promise<Haraka>
   /** Starts Haraka, runs the work, stops Haraka. */
   readonly withRelay: <T>(
     more: Partial<HarakaOptions>,
@@ -64,11 +66,14 @@ export async function startRelays(
     if (host === undefined) throw new Error(`no such host: ${label}`)
     return host
   }
+  const startRelay: Relays['startRelay'] = (more, daneIni = '') =>
+    laboratory.startRelay('dane', { ...installed, ...more }, daneIni)
   return {
     laboratory,
     rows,
-    async withRelay(more, work, daneIni = '') {
-      const relay = await laboratory.startRelay('dane', { ...installed, ...more }, daneIni)
+    startRelay,
+    async withRelay(more, work, daneIni) {
+      const relay = await startRelay(more, daneIni)
       try {
         return await work(relay)
       } finally {
