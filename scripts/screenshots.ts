@@ -5,7 +5,7 @@
  */
 import path from 'node:path'
 import { ROOT } from '../lab/root.js'
-import { withPage } from '../test/support/browser.js'
+import { startViewer } from '../test/support/browser.js'
 import { startStatusWorld } from '../test/support/status-world.js'
 import { runCommand } from './run-command.js'
 
@@ -13,9 +13,10 @@ runCommand(main)
 
 async function main(): Promise<number> {
   const world = await startStatusWorld()
+  const viewer = await startViewer()
   try {
     const size = { width: 1200, height: 720 }
-    await withPage(`${world.url}?sort=dane`, size, async (page) => {
+    await viewer.view(`${world.url}?sort=dane`, size, async (page) => {
       const file = path.join(ROOT, 'docs/status.png')
       await page.locator('.live').waitFor()
       await page.screenshot({ path: file })
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
     })
     return 0
   } finally {
+    await viewer.stop()
     await world.stop()
   }
 }

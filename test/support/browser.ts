@@ -6,12 +6,10 @@
  */
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { ROOT } from '../../lab/root.js'
 
 const PROGRAM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
@@ -23,7 +21,6 @@ export const withoutBrowser =
   PROGRAM === undefined && 'chromium is not installed: apt-get install chromium'
 
 const ARGUMENTS = [
-  '--headless',
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -37,38 +34,56 @@ export type Look = {
   readonly scheme?: 'light' | 'dark'
   readonly width?: number
   readonly height?: number
-  readonly hasScripts?: boolean
   readonly isMotionReduced?: boolean
+  /** Only of a new page. */
+  readonly hasScripts?: boolean
+  /** Only of a new page: its timers run only when the test says so (`page.clock`). */
+  readonly hasClock?: boolean
 }
 
-/** A page at `url`; fails if something happened that must not. */
-export async function withPage(
-  url: string,
-  { scheme = 'light', width = 1280, height = 900, hasScripts = true, isMotionReduced }: Look,
-  work: (page: Page) => Promise<void>,
-): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'dane-browser-'))
-  let context: BrowserContext | undefined
-  try {
-    context = await chromium.launchPersistentContext(folder, {
-      executablePath: PROGRAM ?? '',
-      args: ARGUMENTS,
-      headless: true,
-      colorScheme: scheme,
-      reducedMotion: isMotionReduced ? 'reduce' : 'no-preference',
-      javaScriptEnabled: hasScripts,
-      viewport: { width, height },
-    })
-    context.setDefaultTimeout(60_000)
-    const page = context.pages()[0] ?? (await context.newPage())
-    const faults = watch(page, new URL(url).origin)
-    await page.goto(url)
-    await work(page)
-    assert.deepEqual(faults, [])
-  } finally {
-    await context?.close()
-    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+export type Viewer = {
+  /** A page at `url`; fails if something happened that must not. */
+  readonly view: (url: string, look: Look, work: (page: Page) => Promise<void>) => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/** One browser; each view has a context of its own, which shares nothing with the others. */
+export async function startViewer(): Promise<Viewer> {
+  const browser = await chromium.launch({
+    executablePath: PROGRAM ?? '',
+    args: ARGUMENTS,
+    headless: true,
+  })
+  return {
+    async view(url, look, work) {
+      const context = await browser.newContext({ javaScriptEnabled: look.hasScripts ?? true })
+      try {
+        context.setDefaultTimeout(60_000)
+        const page = await context.newPage()
+        await setLook(page, look)
+        if (look.hasClock) await page.clock.install()
+        const faults = watch(page, new URL(url).origin)
+        await page.goto(url)
+        await work(page)
+        assert.deepEqual(faults, [])
+      } finally {
+        await context.close()
+      }
+    },
+    stop: () => browser.close(),
   }
+}
+
+/** Also of a page that is open. */
+export async function setLook(
+  page: Page,
+  { scheme = 'light', width = 1280, height = 900, isMotionReduced = false }: Look,
+): Promise<void> {
+  await page.setViewportSize({ width, height })
+  await page.emulateMedia({
+    colorScheme: scheme,
+    reducedMotion: isMotionReduced ? 'reduce' : 'no-preference',
+  })
 }
 
 function watch(page: Page, origin: string): readonly string[] {
@@ -93,15 +108,16 @@ function watch(page: Page, origin: string): readonly string[] {
 
 /** What axe-core finds serious or critical. It is run by the debugger, so the policy of the page does not apply to it. */
 export async function seriousFindings(page: Page): Promise<readonly string[]> {
-  const file = createRequire(path.join(ROOT, 'package.json')).resolve('axe-core')
-  const run = `${readFileSync(file, 'utf8')}
-axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
+  if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(AXE)
+  const found: unknown =
+    await page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
   .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-  .map(({ id, nodes }) => id + ': ' + nodes.map(({ html, failureSummary }) => html + ' ' + failureSummary).join('; ')))`
-  const found: unknown = await page.evaluate(run)
+  .map(({ id, nodes }) => id + ': ' + nodes.map(({ html, failureSummary }) => html + ' ' + failureSummary).join('; ')))`)
   assert.ok(Array.isArray(found))
   return found.map(String)
 }
+
+const AXE = readFileSync(createRequire(path.join(ROOT, 'package.json')).resolve('axe-core'), 'utf8')
 
 /** Into build/screenshots, to be looked at after the run. */
 export async function screenshot(page: Page, name: string): Promise<void> {

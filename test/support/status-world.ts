@@ -1,4 +1,6 @@
 /** A laboratory with a destination in each state of DANE, and a relay whose page is open. */
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
 import { destinations } from '../../lab/destination.js'
 import type { DestinationOptions } from '../../lab/destination.js'
 import { until } from '../../lab/child.js'
@@ -9,7 +11,9 @@ import type { Laboratory } from '../../lab/laboratory.js'
 import { mint } from '../../lab/certificates.js'
 import { PLACE } from '../../lab/rows.js'
 import type { Row } from '../../lab/rows.js'
+import { writeQueue } from './queue-folder.js'
 import { deliver } from './relays.js'
+import { field } from './status.js'
 
 export type StatusWorld = {
   readonly laboratory: Laboratory
@@ -32,7 +36,6 @@ const LABELS: Readonly<Record<string, DestinationOptions>> = {
   unusable: {},
   exempt: { place: PLACE.unsigned, tlsa: 'none' },
   strict: { tlsa: 'none' },
-  early: { tlsa: 'wrong' },
 }
 
 const ENDLESS = ` ${HOSTILE} ${'x'.repeat(10_000)}`
@@ -67,18 +70,23 @@ export async function startStatusWorld(): Promise<StatusWorld> {
     )
     const url = `http://127.0.0.1:${http}/dane`
     laboratory.hosts.get(`mx2-mismatch.${PLACE.signed}`)?.misbehave('starttls-454')
-    // Its last attempt is before a restart.
-    await deliver(relay, `user@early.${PLACE.signed}`)
-    await relay.restart('SIGTERM')
-    await until('the page', async () => {
-      const response = await fetch(url).catch(() => undefined)
-      return response?.status === 200
+    // Its last attempt was before the start.
+    const [arrived, next] = [Date.now() - 3_600_000, Date.now() + 3_600_000]
+    const queue = path.join(relay.folder, 'queue')
+    await mkdir(queue, { recursive: true })
+    writeQueue(queue, { domain: `early.${PLACE.signed}`, arrived, next, attempts: 1 })
+    await Promise.all(
+      [...Object.keys(LABELS), 'hostile', 'endless'].map((label) =>
+        deliver(relay, `user@${label}.${LABELS[label]?.place ?? PLACE.signed}`),
+      ),
+    )
+    await until('all destinations', async () => {
+      const status: unknown = await fetch(`${url}.json`)
+        .then((response) => response.json())
+        .catch(() => undefined)
+      const isCounted = field(status, 'queue', 'kind') === 'counted'
+      return isCounted && field(status, 'matching') === Object.keys(LABELS).length + 3
     })
-    for (const label of [...Object.keys(LABELS), 'hostile', 'endless']) {
-      if (label === 'early') continue
-      const place = LABELS[label]?.place ?? PLACE.signed
-      await deliver(relay, `user@${label}.${place}`)
-    }
     return { laboratory, relay, url, stop: () => laboratory.stop() }
   } catch (error) {
     await laboratory.stop()
