@@ -319,6 +319,10 @@
     return have.nodeName === want.nodeName && !(have instanceof Element && have.id)
   }
 
+  // Its address is relative to that of the document, which changes.
+  const icon = document.head.querySelector('link[rel=icon]')
+  if (icon instanceof HTMLLinkElement) icon.setAttribute('href', icon.href)
+
   history.scrollRestoration = 'manual'
   showState('live')
   plan()

@@ -39,6 +39,8 @@ export type Look = {
   readonly hasScripts?: boolean
   /** Only of a new page: its timers run only when the test says so (`page.clock`). */
   readonly hasClock?: boolean
+  /** For a server with a password, whose certificate nobody knows. */
+  readonly credentials?: { readonly username: string; readonly password: string }
 }
 
 export type Viewer = {
@@ -47,16 +49,24 @@ export type Viewer = {
   readonly stop: () => Promise<void>
 }
 
-/** One browser; each view has a context of its own, which shares nothing with the others. */
-export async function startViewer(): Promise<Viewer> {
+/**
+ * One browser; each view has a context of its own, which shares nothing with the others.
+ *
+ * @param more arguments of the program
+ */
+export async function startViewer(more: readonly string[] = []): Promise<Viewer> {
   const browser = await chromium.launch({
     executablePath: PROGRAM ?? '',
-    args: ARGUMENTS,
+    args: [...ARGUMENTS, ...more],
     headless: true,
   })
   return {
     async view(url, look, work) {
-      const context = await browser.newContext({ javaScriptEnabled: look.hasScripts ?? true })
+      const { credentials } = look
+      const context = await browser.newContext({
+        javaScriptEnabled: look.hasScripts ?? true,
+        ...(credentials && { httpCredentials: credentials, ignoreHTTPSErrors: true }),
+      })
       try {
         context.setDefaultTimeout(60_000)
         const page = await context.newPage()
@@ -92,13 +102,17 @@ function watch(page: Page, origin: string): readonly string[] {
     if (new URL(request.url()).origin !== origin) faults.push(`request to ${request.url()}`)
     if (request.method() !== 'GET') faults.push(`${request.method()} ${request.url()}`)
   })
+  page.on('response', (response) => {
+    // A page that is not found, or not available, is one of ours.
+    const isPage = ['document', 'fetch'].includes(response.request().resourceType())
+    if (!isPage && response.status() >= 400) faults.push(`${response.status()} ${response.url()}`)
+  })
   page.on('pageerror', (error) => faults.push(String(error)))
   page.on('dialog', (dialog) => {
     faults.push(`dialog ${dialog.message()}`)
     dialog.dismiss().catch(() => undefined)
   })
   page.on('console', (message) => {
-    // A page that is not found is one of ours.
     if (message.text().includes('status of 404')) return
     if (message.text().includes('status of 503')) return
     faults.push(`console: ${message.text()}`)
