@@ -27,7 +27,7 @@ export function needsLaboratory(name) {
 }
 
 export function needsBrowser(name) {
-  return name.startsWith('loopback/status-page')
+  return /^loopback\/status-(page|proxy)/.test(name)
 }
 
 function weight(name) {
