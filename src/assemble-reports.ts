@@ -56,7 +56,7 @@ export function openReportStore(
     isFirst = false
   })
   // Reports are of all relays, whoever validates for them.
-  const prefix = redis.reports ?? redis.prefix
+  const { prefix } = redis
   const vault = { prefix, secret: redis.key }
   const store = createRedisReports({
     call: async (...command) => {

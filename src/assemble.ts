@@ -16,6 +16,7 @@ import { openRedis } from './cache/redis-client.js'
 import type { RedisClient } from './cache/redis-client.js'
 import { createRedisStore } from './cache/redis-store.js'
 import type { RedisStore } from './cache/redis-store.js'
+import type { Vault } from './cache/seal.js'
 import { NO_SHARED_STORE } from './cache/shared-store.js'
 import { createPool } from './dns/pool.js'
 import type { CachedResolver, LookupObserver } from './lookup.js'
@@ -24,6 +25,7 @@ import { openMember, readCa, rulesOf } from './open-member.js'
 import type { RedisSettings } from './settings/redis-settings.js'
 import type { Settings } from './settings/settings.js'
 import { now, schedule, wall } from './system.js'
+import { BUILT_IN_ANCHORS } from './trust-anchor.js'
 import { provenUnder } from './validate/proven-under.js'
 import { createSharedZones } from './validate/shared-zones.js'
 import { createZoneInspection } from './validate/zone-inspection.js'
@@ -115,7 +117,7 @@ export function openSharedStore(
   const store = createRedisStore({
     commands: client,
     started: client.started,
-    vault: { prefix: redis.prefix, secret: redis.key },
+    vault: vaultOf(redis, resolver),
     timeoutMs: redis.timeoutMs,
     patienceMs: Math.min(resolver.timeoutMs, PATIENCE_MS),
     maxTtlMs: cache.maxTtlMs,
@@ -166,7 +168,7 @@ export async function openInspection(
   })
   await Promise.race([client.started, late])
   cancel()
-  const vault = { prefix: redis.prefix, secret: redis.key }
+  const vault = vaultOf(redis, resolver)
   const inspection = createInspection({ client, vault, maxTtlMs: cache.maxTtlMs, wall, nonce })
   const zones = createZoneInspection({
     texts: inspection,
@@ -176,6 +178,26 @@ export async function openInspection(
   })
   return { ...inspection, ...zones, close: client.close }
 }
+
+/**
+ * Where the answers of this relay are in Redis: together with those of the relays that would
+ * have come to the same. With `own` no resolver is believed, so what other relays have
+ * believed is not either. What is secure by other trust anchors, or insecure by this
+ * relay's own settings, is not for others, nor for itself once these change.
+ */
+export function vaultOf(redis: RedisSettings, resolver: Settings['resolver']): Vault {
+  const { validation } = resolver
+  const own = validation === 'own' ? 'own:' : ''
+  const rules = validation === 'resolver' ? USUAL_RULES : provenUnder(rulesOf(resolver))
+  const apart = rules === USUAL_RULES ? '' : `${rules.slice(0, 8)}:`
+  return { prefix: redis.prefix + own + apart, secret: redis.key }
+}
+
+const USUAL_RULES = provenUnder({
+  anchors: BUILT_IN_ANCHORS,
+  insecureZones: [],
+  isSha1Allowed: false,
+})
 
 /** Throws a SettingsError if the installed ioredis could end the process over a reply. */
 export function openClient(

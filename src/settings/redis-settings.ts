@@ -39,10 +39,8 @@ export type RedisSettings = {
   /** TLS with the server's certificate verified. */
   readonly isTls: boolean
   readonly caFile: string | undefined
-  /** Before every key of an answer, and of a report unless `reports` is set. */
+  /** Before every key. Those of answers have more of it: not all relays share these. */
   readonly prefix: string
-  /** Before every key of a TLS report, where relays that share these do not share answers. */
-  readonly reports?: string
   /** Longest wait for Redis, in milliseconds; then DNS is queried. */
   readonly timeoutMs: number
   /** Authenticates entries (HMAC); undefined: anything written to Redis is believed. */

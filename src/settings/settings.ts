@@ -9,7 +9,6 @@
  * Defaults are defined here; config/dane.ini documents them and a test compares the two.
  * Pure.
  */
-import { createHash } from 'node:crypto'
 import { parseDomainName } from '../name.js'
 import type { DomainName } from '../name.js'
 import { OptionReader } from './option-reader.js'
@@ -111,7 +110,6 @@ export function parseSettings(
   systemServers: readonly ResolverAddress[] = [],
 ): Settings {
   const reader = new OptionReader(text, source)
-  const resolver = readResolver(reader, firstOpenPort, systemServers)
   const settings: Settings = {
     policyLine: reader.lineOf('', 'policy'),
     policy: reader.oneOf('', 'policy', POLICIES, 'opportunistic'),
@@ -120,13 +118,13 @@ export function parseSettings(
     port: reader.integer('', 'port', 1, 65535, 25),
     sessionTimeoutMs: reader.duration('', 'session_timeout', 1_000, 3_600_000, 300_000),
     domains: readDomains(reader),
-    resolver,
+    resolver: readResolver(reader, firstOpenPort, systemServers),
     cache: {
       entries: reader.integer('cache', 'entries', 100, 10_000_000, 20_000),
       minTtlMs: reader.duration('cache', 'min_ttl', 0, 60_000, 1_000),
       maxTtlMs: reader.duration('cache', 'max_ttl', 60_000, 86_400_000, 86_400_000),
     },
-    redis: apart(readRedis(reader, redisDefaults), resolver),
+    redis: readRedis(reader, redisDefaults),
     audit: {
       destinations: reader.integer('audit', 'destinations', 1, 100_000, 1_000),
       summaryMs: reader.duration('audit', 'summary', 1_000, 86_400_000, 3_600_000),
@@ -137,24 +135,6 @@ export function parseSettings(
   }
   reader.refuseTheRest()
   return Object.freeze(settings)
-}
-
-/**
- * Answers are shared only among relays that would have come to the same: with `own` no
- * resolver is believed, so what other relays have believed is not either; and what is
- * insecure by this relay's own settings is not for others, nor for itself once they change.
- */
-function apart(
-  redis: RedisSettings | undefined,
-  { validation, insecureZones, isSha1Allowed }: ResolverSettings,
-): RedisSettings | undefined {
-  if (redis === undefined || validation === 'resolver') return redis
-  const { prefix } = redis
-  const own = validation === 'own' ? 'own:' : ''
-  const isUsual = insecureZones.length === 0 && !isSha1Allowed
-  const rules = JSON.stringify([[...insecureZones].sort(), isSha1Allowed])
-  const mark = isUsual ? '' : `${createHash('sha256').update(rules).digest('hex').slice(0, 8)}:`
-  return own + mark === '' ? redis : { ...redis, prefix: prefix + own + mark, reports: prefix }
 }
 
 /** The policy for a domain, and the rule it comes from; undefined if it is the default. */

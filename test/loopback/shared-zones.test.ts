@@ -79,6 +79,17 @@ test('with other trust anchors nothing counts, and nothing is lost', async () =>
   await usual.restart()
   const name = fresh()
   assert.deepEqual(await sharing.asked(() => usual.look(name)), [`A ${name}.`])
+  // Nor does the answer: a secure one is secure by other keys.
+  assert.ok((await sharing.asked(() => other.look(name))).includes(`A ${name}.`))
+})
+
+test('with trust anchors that nothing leads to, no answer of others is secure', async () => {
+  const name = fresh()
+  assert.equal(await usual.look(name), 'found secure')
+  const file = path.join(path.dirname(sharing.anchorFile), 'no-anchor')
+  await writeFile(file, `. IN DS 12345 13 2 ${'ab'.repeat(32)}\n`)
+  const other = sharing.start(await sharing.config('no-anchor-config', { anchorFile: file }))
+  assert.match(await other.look(name), /^no-resolver: /)
 })
 
 describe('an entry that is not to be believed: the zone is proven again', () => {

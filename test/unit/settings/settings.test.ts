@@ -138,9 +138,7 @@ host[] = bücher.example
         password: 'pass:word',
         isTls: true,
         caFile: '/etc/ssl/redis-ca.pem',
-        // With validation = own, insecure zones and SHA-1.
-        prefix: 'mail:dane.own:bf8d1de2:',
-        reports: 'mail:dane.',
+        prefix: 'mail:dane.',
         timeoutMs: 50,
         key: '0123456789abcdef',
       },
@@ -154,42 +152,6 @@ host[] = bücher.example
       tlsrpt: undefined,
     },
   )
-})
-
-describe('relays share the answers of those that would have come to the same', () => {
-  const redisOf = (lines: string) =>
-    parseSettings(`[resolver]\n${lines}\n[redis]\nenabled = yes`).redis
-  const INTERNAL = 'insecure_zones[] = internal.example'
-  const OTHER = 'insecure_zones[] = other.example'
-
-  for (const [what, lines, prefix] of [
-    ['the default', '', /^dane:$/],
-    ['auto', 'validation = auto', /^dane:$/],
-    ['a resolver is believed', 'validation = resolver', /^dane:$/],
-    ['no resolver is believed', 'validation = own', /^dane:own:$/],
-    ['insecure zones (RFC 7646)', INTERNAL, /^dane:[0-9a-f]{8}:$/],
-    [
-      'insecure zones, no resolver is believed',
-      `validation = own\n${INTERNAL}`,
-      /^dane:own:\w{8}:$/,
-    ],
-    ['SHA-1 (RFC 9905)', 'allow_sha1 = yes', /^dane:[0-9a-f]{8}:$/],
-    ['insecure zones without a meaning', `validation = resolver\n${INTERNAL}`, /^dane:$/],
-  ] as const) {
-    test(what, () => {
-      const redis = redisOf(lines)
-      assert.match(redis?.prefix ?? '', prefix)
-      // One report a day, whoever validates.
-      assert.equal(redis?.reports ?? redis?.prefix, 'dane:')
-    })
-  }
-
-  test('the order of zones does not matter, their names do', () => {
-    const [one, two] = [`${INTERNAL}\n${OTHER}`, `${OTHER}\n${INTERNAL}`]
-    assert.equal(redisOf(one)?.prefix, redisOf(two)?.prefix)
-    const all = [INTERNAL, OTHER, one, 'allow_sha1 = yes', `${INTERNAL}\nallow_sha1 = yes`]
-    assert.equal(new Set(all.map((lines) => redisOf(lines)?.prefix)).size, all.length)
-  })
 })
 
 describe('where the plugin validates', () => {
