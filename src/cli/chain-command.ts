@@ -8,7 +8,7 @@
 import { algorithmText, openMember, typeText } from '../assemble.js'
 import type { ChainReport, SignatureReport, ZoneReport } from '../assemble.js'
 import { lookupText, probeText } from '../lookup-text.js'
-import { statusWord } from '../lookup.js'
+import { failureText, statusWord } from '../lookup.js'
 import type { RecordType } from '../lookup.js'
 import { tlsaOwner } from '../name.js'
 import type { DomainName } from '../name.js'
@@ -120,12 +120,17 @@ function signatureLine({ keyTag, algorithm, expiresAt, daysLeft }: SignatureRepo
   return `    signed by ${keyTag}, ${algorithmText(algorithm)}, ${left}`
 }
 
+/** Described by docs/verify-chain.schema.json. */
 function toJson(domain: DomainName, server: string, reports: readonly ChainReport[]): unknown {
   return {
     version: 1,
     domain,
     resolver: server,
-    chains: reports.map(({ lookup, ...report }) => ({ ...report, result: statusWord(lookup) })),
+    chains: reports.map(({ lookup, ...report }) => ({
+      ...report,
+      result: statusWord(lookup),
+      detail: lookup.kind === 'failed' ? failureText(lookup) : '',
+    })),
   }
 }
 

@@ -12,7 +12,8 @@ import { freePort } from '../../lab/free-port.js'
 import { withLaboratory } from '../../lab/haraka.js'
 import type { Laboratory } from '../../lab/laboratory.js'
 import { PLACE } from '../../lab/rows.js'
-import { runCommand } from '../support/command.js'
+import { FAILURE_CAUSES } from '../../src/lookup.js'
+import { closed, runCommand } from '../support/command.js'
 import type { Ran } from '../support/command.js'
 import { pageText, sectionOf } from '../support/pages.js'
 
@@ -125,6 +126,8 @@ describe('haraka-dane verify --chain', () => {
     const broken = bogus?.chains[0]?.zones.find(({ kind }) => kind === 'bogus')
     assert.equal(broken?.zone, PLACE.expired)
     assert.ok((broken.signatures[0]?.daysLeft ?? 0) < -2000)
+    assert.match(bogus?.chains[0]?.detail ?? '', /^bogus, DNSKEY of expired\.example: signature /)
+    assert.equal(secure.chains[0]?.detail, '')
   })
 
   test('--json has the keys that docs/verify-json.md describes, and no others', async () => {
@@ -136,6 +139,12 @@ describe('haraka-dane verify --chain', () => {
       [...keys].filter((key) => !section.includes(`\`${key}\``)),
       [],
     )
+  })
+
+  test('docs/verify-chain.schema.json lists every result, and no other', () => {
+    const results = /"result":\{.*?"enum":(\[[^\]]*\])\}/.exec(JSON.stringify(chainSchema))?.[1]
+    const known: unknown = JSON.parse(results ?? '[]')
+    assert.deepEqual(known, ['secure', 'insecure', 'nodata', 'nxdomain', ...FAILURE_CAUSES])
   })
 
   test('no resolver that answers: 3, and which one', async () => {
@@ -157,10 +166,10 @@ function keysOf(value: unknown): readonly string[] {
 }
 
 type Chain = {
-  readonly version: number
   readonly domain: string
   readonly chains: readonly {
     readonly result: string
+    readonly detail: string
     readonly zones: readonly {
       readonly zone: string
       readonly kind: string
@@ -171,37 +180,12 @@ type Chain = {
   }[]
 }
 
+/** Validated against docs/verify-chain.schema.json; unknown keys are errors. */
 function parseChain(line: string): Chain {
   const value: unknown = JSON.parse(line)
   if (isChain(value)) return value
-  throw new Error(JSON.stringify(isChain.errors))
+  throw new Error(`${JSON.stringify(isChain.errors, null, 2)}\n${line}`)
 }
 
-const signature = {
-  type: 'object',
-  required: ['keyTag', 'algorithm', 'expiresAt', 'daysLeft'],
-} as const
-const isChain = new Ajv2020().compile<Chain>({
-  type: 'object',
-  required: ['version', 'domain', 'resolver', 'chains'],
-  properties: {
-    version: { const: 1 },
-    chains: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['name', 'type', 'result', 'questions', 'zones', 'rrsets'],
-        properties: {
-          zones: {
-            type: 'array',
-            items: {
-              type: 'object',
-              required: ['zone', 'kind', 'detail', 'ds', 'keys', 'signatures'],
-              properties: { signatures: { type: 'array', items: signature } },
-            },
-          },
-        },
-      },
-    },
-  },
-})
+const chainSchema: unknown = JSON.parse(pageText('docs/verify-chain.schema.json'))
+const isChain = new Ajv2020().compile<Chain>(closed(chainSchema))
