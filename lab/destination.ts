@@ -4,7 +4,7 @@
  * A row of one domain with one host and one certificate, good in every respect except
  * for the given options. Its expected outcome is not used.
  */
-import { tlsaFor } from './certificates.js'
+import { NOON, tlsaFor } from './certificates.js'
 import { createAuthority, startLaboratory } from './laboratory.js'
 import type { Laboratory } from './laboratory.js'
 import { PLACE } from './rows.js'
@@ -16,6 +16,8 @@ export type DestinationOptions = {
   readonly place?: string
   /** right: matches the certificate of the host; wrong: matches another one. */
   readonly tlsa?: 'right' | 'wrong' | 'none'
+  /** TLSA 2 0 1 of the CA (DANE-TA), and a certificate of it that has expired. */
+  readonly isExpired?: boolean
   /** The TLSA records exist, but their signature is broken. */
   readonly isTlsaBogus?: boolean
   /** A second host, `mx6-label.place`, on ::1 and less preferred. */
@@ -41,8 +43,12 @@ export async function destination(
   const { place = PLACE.signed, tlsa = 'right', ttl = LAB_TTL, isWild = false } = options
   const domain = `${label}.${place}`
   const host = `mx-${label}.${place}`
-  const [shown, other] = await Promise.all([authority.issue(host), authority.issue(host)])
-  const published = tlsa === 'wrong' ? other : shown
+  const { isExpired = false } = options
+  const validity = isExpired ? { notAfter: new Date(NOON.getTime() - 3_000 * DAY_MS) } : {}
+  const [shown, other] = await Promise.all([authority.issue(host, validity), authority.issue(host)])
+  const published = isExpired
+    ? tlsaFor(2, 0, 1, authority.ca)
+    : tlsaFor(3, 1, 1, tlsa === 'wrong' ? other : shown)
   const six = `mx6-${label}.${place}`
   const sixLeaf = options.hasIpv6Host && (await authority.issue(six))
   const second = `mx2-${label}.${place}`
@@ -76,9 +82,7 @@ export async function destination(
             `_${smtpPort}._tcp.${second}. ${ttl} TLSA ${tlsaFor(3, 1, 1, secondLeaf)}`,
           ]
         : []),
-      ...(tlsa === 'none'
-        ? []
-        : [`_${smtpPort}._tcp.${host}. ${ttl} TLSA ${tlsaFor(3, 1, 1, published)}`]),
+      ...(tlsa === 'none' ? [] : [`_${smtpPort}._tcp.${host}. ${ttl} TLSA ${published}`]),
     ],
     ...(options.isTlsaBogus && { damaged: [`_${smtpPort}._tcp.${host} TLSA`] }),
     wanted: { action: 'fallback' },
@@ -106,3 +110,5 @@ export async function startDestinations(
   const { laboratory } = await startLaboratory((port) => destinations(port, labels))
   return laboratory
 }
+
+const DAY_MS = 86_400_000

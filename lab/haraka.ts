@@ -44,6 +44,12 @@ export type HarakaOptions = {
   readonly isLogInFile?: boolean
   /** A file with the milliseconds by which its clock is ahead; may change while it runs. */
   readonly clockFile?: string
+  /** The sender of TLS reports looks this many times as often at what is due. */
+  readonly haste?: number
+  /** Connections to this address go to 127.0.0.1, if a lookup of the plugin answered with it. */
+  readonly onLoopback?: string
+  /** A file of certificate authorities, in PEM, that its HTTPS clients trust. */
+  readonly caFile?: string
   /** Do not require that it listens: it is expected to refuse to start. */
   readonly mayFail?: boolean
 }
@@ -91,6 +97,9 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
         LAB_RESOLVER: `127.0.0.1:${unboundPort}`,
         LAB_SMTP_PORT: String(options.smtpPort),
         ...(options.clockFile !== undefined && { LAB_CLOCK: options.clockFile }),
+        ...(options.haste !== undefined && { LAB_HASTE: String(options.haste) }),
+        ...(options.onLoopback !== undefined && { LAB_LOOPBACK: options.onLoopback }),
+        ...(options.caFile !== undefined && { NODE_EXTRA_CA_CERTS: options.caFile }),
       },
     })
   const listening = (child: Child): Promise<void> =>

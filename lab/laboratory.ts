@@ -45,7 +45,10 @@ export type Laboratory = {
 
 export async function createAuthority(): Promise<Authority> {
   const ca = await mint({ subject: 'CN=Laboratory CA', isCa: true })
-  return { ca, issue: (name) => mint({ subject: `CN=${name}`, names: [name], issuer: ca }) }
+  return {
+    ca,
+    issue: (name, more) => mint({ subject: `CN=${name}`, names: [name], issuer: ca, ...more }),
+  }
 }
 
 /** @param origins signed zones below `example`, in addition to those of PLACE */

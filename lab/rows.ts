@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { InsecureMx, Policy } from '../src/policy.js'
 import { tlsaFor } from './certificates.js'
-import type { Minted } from './certificates.js'
+import type { Minted, MintOptions } from './certificates.js'
 import { ROOT } from './root.js'
 import type { Misbehavior } from './mx-dialog.js'
 import type { ServerChain } from './mx-host.js'
@@ -72,7 +72,7 @@ export const PLACE = {
 export type Authority = {
   readonly ca: Minted
   /** A leaf for this name, issued by `ca`. */
-  readonly issue: (name: string) => Promise<Minted>
+  readonly issue: (name: string, more?: Pick<MintOptions, 'notAfter'>) => Promise<Minted>
 }
 
 type Status = 'secure' | 'insecure' | 'bogus' | 'nxdomain' | '-'

@@ -2,7 +2,8 @@
 // `--require` of this file: Haraka's own lookups go to the laboratory's resolver and
 // its own connections to port 25 to the laboratory's port. Needed for mail that the
 // plugin does not handle (policy none and audit), where our settings do not apply. A test
-// can also move its clock. No file of Haraka is changed.
+// can also move its clock, make the sender of TLS reports look more often, and have
+// connections to an address of its choice arrive on loopback. No file of Haraka is changed.
 'use strict'
 
 const dns = require('node:dns')
@@ -10,7 +11,7 @@ const fs = require('node:fs')
 const net = require('node:net')
 const { performance } = require('node:perf_hooks')
 
-const { LAB_CLOCK, LAB_RESOLVER, LAB_SMTP_PORT } = process.env
+const { LAB_CLOCK, LAB_HASTE, LAB_LOOPBACK, LAB_RESOLVER, LAB_SMTP_PORT } = process.env
 
 if (LAB_RESOLVER) {
   dns.setServers([LAB_RESOLVER])
@@ -32,6 +33,45 @@ if (LAB_SMTP_PORT) {
     }
     return connect.apply(this, args)
   }
+}
+
+// An address that the plugin resolved and checked is exchanged when the socket connects, so
+// that the checks are those of a relay on the Internet.
+if (LAB_LOOPBACK) {
+  const { connect } = net.Socket.prototype
+  const onLoopback = (answer) =>
+    answer === LAB_LOOPBACK ? { address: '127.0.0.1', family: 4 } : undefined
+  net.Socket.prototype.connect = function (...args) {
+    const [options] = Array.isArray(args[0]) ? args[0] : args
+    const lookup = options && typeof options === 'object' ? options.lookup : undefined
+    if (typeof lookup === 'function') {
+      options.lookup = (host, wanted, callback) =>
+        lookup(host, wanted, (error, found, family) => {
+          if (Array.isArray(found)) {
+            callback(
+              error,
+              found.map((each) => onLoopback(each.address) ?? each),
+            )
+            return
+          }
+          const other = onLoopback(found)
+          callback(error, other?.address ?? found, other?.family ?? family)
+        })
+    }
+    return connect.apply(this, args)
+  }
+}
+
+// The sender of TLS reports waits for seconds between two looks at what is due.
+if (LAB_HASTE) {
+  const { setTimeout: unhurried } = globalThis
+  const isLook = (delay) => delay >= 2_500 && new Error().stack.includes('sender-loop')
+  const hurried = (callback, delay, ...args) =>
+    unhurried(callback, isLook(delay) ? delay / Number(LAB_HASTE) : delay, ...args)
+  globalThis.setTimeout = Object.defineProperties(
+    hurried,
+    Object.getOwnPropertyDescriptors(unhurried),
+  )
 }
 
 // The file has the milliseconds by which the clock is ahead; a test can change it at any

@@ -27,6 +27,9 @@ export const TLSRPT_INI = [
 
 export const TLSRPT_FILES: Readonly<Record<string, string>> = { 'tlsrpt.pem': pair.pem }
 
+/** Looks of the sender are half a second apart. */
+export const HASTE = 10
+
 /** A clock of relays that the test moves. */
 export class MovedClock {
   readonly file: string
