@@ -15,7 +15,7 @@ import { PLACE } from '../../lab/rows.js'
 import { createFileStore } from '../../src/tlsrpt/file-store.js'
 import { DAY_MS, utcDay } from '../../src/tlsrpt/day.js'
 import { name } from '../support/report-samples.js'
-import { arrivedAt, MovedClock, TLSRPT_FILES, TLSRPT_INI } from '../support/report-relay.js'
+import { arrivedAt, HASTE, MovedClock, TLSRPT_FILES, TLSRPT_INI } from '../support/report-relay.js'
 import { deliver, startRelays } from '../support/relays.js'
 import type { Relays } from '../support/relays.js'
 
@@ -61,6 +61,7 @@ describe('reports by mail', { concurrency: 4, timeout: 300_000 }, () => {
       {
         clockFile: clock.file,
         files: { ...TLSRPT_FILES, 'outbound.ini': OUTBOUND },
+        haste: HASTE,
         ...more,
       },
       async (relay) => {
@@ -78,6 +79,8 @@ describe('reports by mail', { concurrency: 4, timeout: 300_000 }, () => {
             sessions: 3,
           })),
         )
+        // The sender lists the store's domains again.
+        clock.move(600_000)
         await work(relay, clock)
       },
       TLSRPT_INI,
@@ -128,15 +131,10 @@ describe('reports by mail', { concurrency: 4, timeout: 300_000 }, () => {
     await withReports(['dead'], async (relay) => {
       await relay.logged('TLS report refused')
       assert.ok(relay.log().some((line) => line.includes('left alone for 1 days')))
-      assert.equal(
-        relay.log().some((line) => line.includes('Sending email via params')),
-        true,
-      )
-      assert.equal(
-        relay.log().filter((line) => line.includes('Sending email via params')).length,
-        1,
-      )
-      assert.deepEqual(await queueOf(relay), [])
+      const made = relay.log().filter((line) => line.includes('Sending email via params'))
+      assert.equal(made.length, 1)
+      // Haraka removes the file after the hook that wrote the line.
+      await until('the queue to be empty', async () => (await queueOf(relay)).length === 0)
     })
   })
 
