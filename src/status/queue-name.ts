@@ -81,9 +81,15 @@ export function parseHead(json: string): QueueHead | undefined {
   return { destination: destinationName(domain), recipients: recipients.length }
 }
 
-/** How a destination is written everywhere in the status: A-labels, if it is a domain name. */
+/**
+ * How a destination is written everywhere in the status: A-labels, if it is a domain name.
+ * Never empty, and never what a browser takes for another folder in a path.
+ */
 export function destinationName(domain: string): string {
-  return parseDomainName(domain) ?? printable(domain.slice(0, MAX_NAME + 1).toLowerCase(), MAX_NAME)
+  const name = parseDomainName(domain)
+  if (name !== undefined) return name
+  const text = printable(domain.slice(0, MAX_NAME + 1).toLowerCase(), MAX_NAME)
+  return /^\.{0,2}$/.test(text) ? `[${text}]` : text
 }
 
 /**

@@ -147,6 +147,25 @@ test('a destination has one spelling', () => {
   }
 })
 
+test('what is no domain name has a spelling too, which leads to itself as a path', () => {
+  for (const text of [
+    '',
+    '.',
+    '..',
+    '...',
+    'a/../b',
+    '%2e%2e',
+    '\\',
+    'x'.repeat(300),
+    'a\u202Eb',
+  ]) {
+    const name = destinationName(text)
+    assert.equal(destinationName(name), name)
+    const { pathname } = new URL(encodeURIComponent(name), 'http://localhost/dane/')
+    assert.equal(decodeURIComponent(pathname), `/dane/${name}`)
+  }
+})
+
 const schedules: readonly (readonly [string, readonly number[], number, number])[] = [
   ['the first attempt is due: all intervals are left', [60, 300, 3600], 0, 3_960_000],
   ['after one failure', [60, 300, 3600], 1, 3_900_000],
