@@ -105,7 +105,19 @@
     if (active instanceof HTMLElement && active !== document.activeElement && active.isConnected) {
       active.focus({ preventScroll: true })
     }
+    if (root.classList.contains('late')) say('The page is live again')
     showState(isPaused ? 'paused' : 'live')
+    wait = INTERVAL_MS
+  }
+
+  /**
+   * From now on it asks less often.
+   * @param {unknown} error
+   */
+  function fail(error) {
+    wait = Math.min(Math.max(wait * 2, error instanceof Failure ? error.pause : 0), LONGEST_MS)
+    if (!root.classList.contains('late')) say('The page is not live')
+    showState('late')
   }
 
   /** The same address again. */
@@ -115,14 +127,11 @@
       const next = await load(location.href)
       if (next === undefined) return
       show(next)
-      wait = INTERVAL_MS
       const heldNow = heldText(document)
       if (heldNow !== held && heldNow !== '') say(`Held by DANE: ${heldNow}`)
       held = heldNow
     } catch (error) {
-      wait = Math.min(Math.max(wait * 2, error instanceof Failure ? error.pause : 0), LONGEST_MS)
-      if (!root.classList.contains('late')) say('The page is not live')
-      showState('late')
+      fail(error)
     }
     plan()
   }
@@ -137,8 +146,9 @@
    * @param {string} url
    * @param {() => void} record notes it in the history
    * @param {() => void} [after] the new content is there
+   * @param {(error: unknown) => void} [failed] what to do instead of loading it
    */
-  async function go(url, record, after) {
+  async function go(url, record, after, failed = () => location.assign(url)) {
     clearTimeout(timer)
     try {
       const next = await load(url)
@@ -148,8 +158,8 @@
       after?.()
       held = heldText(document)
       say(byId('count')?.textContent ?? '')
-    } catch {
-      location.assign(url)
+    } catch (error) {
+      failed(error)
       return
     }
     plan()
@@ -219,13 +229,19 @@
     typingTimer = setTimeout(() => {
       const url = search(form)
       if (url === location.href) return
-      void go(url, () => {
+      const record = () => {
         if (isTyping) history.replaceState(null, '', url)
         else {
           keepPosition()
           history.pushState(null, '', url)
         }
         isTyping = true
+      }
+      // Who types must not lose the page: the search is asked for again.
+      void go(url, record, undefined, (error) => {
+        record()
+        fail(error)
+        plan()
       })
     }, TYPING_MS)
   })

@@ -27,7 +27,7 @@ export function needsLaboratory(name) {
 }
 
 export function needsBrowser(name) {
-  return /^loopback\/status-(page|proxy)/.test(name)
+  return /^loopback\/status-(page|proxy|script)/.test(name)
 }
 
 function weight(name) {
