@@ -124,7 +124,7 @@ describe('options of Haraka', { concurrency: 4 }, () => {
       })
     }
 
-    // Haraka also searches beside itself, where `npm run releases` installs the package.
+    // Haraka also searches next to itself, where `npm run releases` installs the package.
     const skip = process.env['HARAKA_RELEASE'] !== undefined
     test(
       'ignore_bad_plugins=true, the package gone: mail is sent, and the check says so',

@@ -44,7 +44,7 @@ const FAULTS = ['throws', 'rejects', 'twice', 'never'] as const
 const LABELS = ['good', 'bad', 'dead', 'nowhere'] as const
 
 /**
- * Replaces one method below this plugin's overrides; the recipient tells which one and how.
+ * Replaces one method below this plugin's overrides; the recipient says which one and how.
  * It logs Haraka's own count of messages in progress.
  */
 const SABOTEUR = `

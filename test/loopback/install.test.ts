@@ -1,4 +1,4 @@
-/** A fresh Haraka from the registry with the packed plugin beside it, as an operator installs both. */
+/** A fresh Haraka from the registry with the packed plugin in the same folder, as an operator installs both. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'

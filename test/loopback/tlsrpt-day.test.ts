@@ -149,7 +149,7 @@ describe('a day of mail', { timeout: 600_000, concurrency: SETS.length }, () => 
       return states.every(({ kind }) => kind === 'done')
     }
     await until('all reports to be done', isDone, { timeoutMs: 180_000 })
-    // Leases have ended, and lists are read anew: a process that would send one again does.
+    // Leases have ended, and lists are read again: a process that would send one again does.
     clock.move(600_000)
     await pause(1_500)
     await until('the queues to have no report', async () => {

@@ -1,4 +1,4 @@
-/** Destinations of each kind that a TLS report tells apart, and what is seen of their sessions. */
+/** Destinations of each kind that a TLS report distinguishes, and what is seen of their sessions. */
 import type { DestinationOptions } from '../../lab/destination.js'
 import type { Session } from '../../lab/mx-dialog.js'
 

@@ -27,7 +27,7 @@ function anchors(name: string, ...lines: readonly string[]): string {
 function prefixOf(lines: string): string {
   const { redis, resolver } = parseSettings(`[resolver]\n${lines}\n[redis]\nenabled = yes`)
   assert.ok(redis)
-  // Reports are of all relays, whoever validates for them.
+  // Reports are of all relays, no matter where they are validated.
   assert.equal(redis.prefix, 'dane:')
   return vaultOf(redis, resolver).prefix
 }

@@ -443,7 +443,7 @@ describe('a Redis that fails', () => {
     for (let i = 0; i < 3; i++) {
       assert.deepEqual(await claim(MX, 'A', fact.expiresAt), OURS)
       await release(MX, 'A', fact)
-      // A new connection does not tell whether Redis accepts writes.
+      // A new connection does not show whether Redis accepts writes.
       noteConnection(undefined)
       await clock.advance(1_000)
     }
