@@ -182,14 +182,17 @@ describe('where the plugin validates', () => {
   })
 
   test('an AD bit is believed only from 127.0.0.1 and what dane.ini names (RFC 4035 §4.9.3)', () => {
-    const believed = (lines: string): readonly string[] => {
+    const believed = (lines: string, firstOpenPort = 1024): readonly string[] => {
       const system = parseResolvConf('nameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53')
-      const { resolver } = parseSettings(`[resolver]\n${lines}`, 'dane.ini', {}, 1024, system)
+      const text = `[resolver]\n${lines}`
+      const { resolver } = parseSettings(text, 'dane.ini', {}, firstOpenPort, system)
       return resolver.servers
         .filter((server) => mayBeBelieved(server, resolver))
         .map((server) => serverText(server))
     }
     assert.deepEqual(believed(''), ['127.0.0.1:53'])
+    // In a container, say, where any process can listen there.
+    assert.deepEqual(believed('', 53), [])
     assert.deepEqual(believed('trust = yes'), ['127.0.0.1:53'])
     assert.deepEqual(believed('validation = own'), [])
     assert.deepEqual(believed('validation = own\nserver[] = 127.0.0.53'), [])
