@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ALL_REASONS } from '../../../src/reason.js'
+import type { ResolverStatus } from '../../../src/status/status-model.js'
 import { detailJson, statusJson } from '../../../src/status/status-json.js'
 import { pageText } from '../../support/pages.js'
 import { fieldsOf } from '../../support/status.js'
@@ -28,6 +29,25 @@ test('a value that has travelled between processes is the same', () => {
 test('an instant that is no date is not known', () => {
   const queue = { ...SAMPLE.queue, next: { at: 9e15, destination: 'a.example' } }
   assert.match(JSON.stringify(statusJson({ ...SAMPLE, queue })), /"next":\{"at":null,/)
+})
+
+test('docs/status.schema.json has every state of a resolver', () => {
+  const states = [
+    'validating',
+    'passing',
+    'unusable',
+    'not-validating',
+    'failing',
+    'unknown',
+  ] as const
+  // The compiler says which one is missing.
+  type Missing = Exclude<ResolverStatus['state'], (typeof states)[number]>
+  const isComplete: [Missing] extends [never] ? true : Missing = true
+  assert.ok(isComplete)
+  for (const state of states) {
+    const resolvers = [{ server: '127.0.0.1:53', state, detail: '' }]
+    assertSchema(statusJson({ ...SAMPLE, relay: { ...SAMPLE.relay, resolvers } }))
+  }
 })
 
 test('docs/status.schema.json lists every reason, and no other', () => {
