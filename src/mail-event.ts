@@ -8,7 +8,8 @@
  * Plain data; pure.
  */
 import type { DomainName } from './name.js'
-import type { Plan } from './plan.js'
+import type { Security } from './lookup.js'
+import type { HostPlan, Plan } from './plan.js'
 import type { EnforcedPolicy, Policy } from './policy.js'
 import type { Reason, Why } from './reason.js'
 import type { TlsaRecord } from './tlsa.js'
@@ -41,6 +42,27 @@ export type EndedSession = {
   readonly failure: Reason | undefined
 }
 
+/** A next hop that another plugin chose, and what DANE says of it. */
+export type RoutedHost = {
+  /** The name or address of the host, or the path of a socket. */
+  readonly host: string
+  /** Undefined: a socket, or an entry that cannot be used. */
+  readonly port: number | undefined
+  /** The policy that holds for it. */
+  readonly policy: Policy
+  readonly says:
+    | { readonly kind: 'planned'; readonly plan: HostPlan; readonly security: Security }
+    /** DANE does not apply to it. */
+    | { readonly kind: 'exempt'; readonly why: Exemption }
+    | { readonly kind: 'left-out'; readonly refusal: Refusal }
+}
+
+/**
+ * lmtp, socket: not SMTP over a network. address: one without a name (RFC 7672 §2.2).
+ * policy: its policy enforces nothing. skip: `routes = skip`.
+ */
+export type Exemption = 'lmtp' | 'socket' | 'address' | 'policy' | 'skip'
+
 /** What would have happened to a message under a policy that is not in force. */
 export type Forecast =
   /** Delivered, authenticated or encrypted as RFC 7672 requires. */
@@ -56,6 +78,13 @@ export type ForecastKind = Forecast['kind']
 export type MailEvent =
   /** The plan: what DANE requires, host by host. */
   | { readonly kind: 'plan'; readonly policy: Policy; readonly plan: Plan }
+  /** Another plugin chose the next hops, in this order; at least one. */
+  | {
+      readonly kind: 'routed'
+      /** The strictest of theirs. */
+      readonly policy: Policy
+      readonly hosts: readonly RoutedHost[]
+    }
   /** The decision for this attempt, and how long it took. */
   | {
       readonly kind: 'decision'

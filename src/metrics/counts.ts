@@ -119,6 +119,7 @@ function countMail(context: Context, event: MailEvent): void {
       meters.add('dane_audit_unjudged_total')
       return
     case 'plan':
+    case 'routed':
     case 'session':
     case 'delivered':
       return

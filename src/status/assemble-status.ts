@@ -97,7 +97,8 @@ function rowOf(
   { policy }: PolicyStatus,
 ): DestinationStatus {
   const known = facts.of(destination)
-  const isEnforced = policy === 'opportunistic' || policy === 'mandatory'
+  const isEnforced =
+    policy === 'opportunistic' || policy === 'mandatory' || known?.isRouted === true
   return {
     destination,
     waiting: byDestination.get(destination) ?? NOTHING_WAITS,

@@ -35,19 +35,24 @@ export type PlanStatus = {
   readonly at: Instant
   /** The policy that it was made under: the stricter one if another plugin chose the route. */
   readonly policy: Policy
+  /** relay: another plugin chose the hosts. */
   readonly route: 'mx' | 'implicit-mx' | 'relay'
-  /** Of the MX records. */
+  /** Of the MX records; of a relay: insecure if one of its hosts comes from insecure ones. */
   readonly security: Security
-  /** By preference, at most MAX_HOSTS. */
+  /** By preference, those of a relay in its own order; at most MAX_HOSTS. */
   readonly hosts: readonly HostStatus[]
   /** Hosts that are not shown. */
   readonly omittedHosts: number
 }
 
 export type HostStatus = {
-  /** The MX hostname, or an IP address if the MX record has one. */
+  /** The MX hostname, or an IP address if the MX record has one; of a relay also a socket. */
   readonly host: string
   readonly preference: number
+  /** Of a relay: where Haraka connects to; undefined for a socket. */
+  readonly port: number | undefined
+  /** Of a relay: the policy that holds for this host. */
+  readonly policy: Policy | undefined
   /** What DANE requires of it. */
   readonly requires: HostRequirement
   /** At most MAX_ADDRESSES. */
@@ -74,6 +79,8 @@ export type HostRequirement =
     }
   /** DANE does not apply: TLS if offered. */
   | { readonly kind: 'opportunistic'; readonly reason: Reason; readonly phrase: string }
+  /** Of a relay: DANE does not apply, whatever DNS says; `phrase` says why. */
+  | { readonly kind: 'exempt'; readonly phrase: string }
   /** Not contacted at this attempt. */
   | {
       readonly kind: 'unreachable'

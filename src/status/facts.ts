@@ -10,8 +10,8 @@
  * a copy. Pure.
  */
 import { LRUCache } from 'lru-cache'
-import type { MailEvent, Refusal, Session } from '../mail-event.js'
-import type { Plan } from '../plan.js'
+import type { MailEvent, Refusal, RoutedHost, Session } from '../mail-event.js'
+import type { HostPlan, HostPolicy, Plan } from '../plan.js'
 import type { Policy } from '../policy.js'
 import { phraseOf, statusOf } from '../reason.js'
 import type { Authenticated, Encrypted } from '../verdict.js'
@@ -38,6 +38,8 @@ export type RowFacts = {
   readonly hosts: readonly string[]
   /** When the last plan was made; 0: never. */
   readonly plannedAt: Instant
+  /** Another plugin chose the hosts of the last plan: the policy is theirs. */
+  readonly isRouted: boolean
   readonly lastSuccess: Success | undefined
   readonly lastRefusal: RefusalStatus | undefined
 }
@@ -48,7 +50,11 @@ export type PlanFacts = {
   readonly attempts: ReadonlyMap<string, Attempted>
 }
 
-export type Planned = { readonly at: Instant; readonly policy: Policy; readonly plan: Plan }
+export type Planned = { readonly at: Instant; readonly policy: Policy } & (
+  | { readonly kind: 'found'; readonly plan: Plan }
+  /** Another plugin chose the hosts. */
+  | { readonly kind: 'routed'; readonly hosts: readonly RoutedHost[] }
+)
 
 export type Attempted = { readonly at: Instant } & (
   | {
@@ -83,8 +89,15 @@ export class DestinationFacts {
       case 'plan': {
         const known = this.change(destination)
         const { policy, plan } = event
-        known.planned = { at, policy, plan }
-        known.dane = withoutDane(plan, at) ?? known.dane
+        known.planned = { kind: 'found', at, policy, plan }
+        known.dane = withoutDane(policiesOf(plan.hosts), at) ?? known.dane
+        return
+      }
+      case 'routed': {
+        const known = this.change(destination)
+        const { policy, hosts } = event
+        known.planned = { kind: 'routed', at, policy, hosts }
+        known.dane = routedState(hosts, at) ?? known.dane
         return
       }
       case 'passed': {
@@ -183,30 +196,48 @@ export function refusalText(refusal: Refusal): Omit<RefusalStatus, 'at' | 'outco
 }
 
 /** The state if DANE applies to no host of the plan that can be tried. */
-function withoutDane({ hosts }: Plan, at: Instant): DaneState | undefined {
-  const policies = hosts.map(({ policy }) => policy)
+function withoutDane(policies: readonly HostPolicy[], at: Instant): DaneState | undefined {
   const isDane = policies.some(({ kind }) => kind === 'authenticate' || kind === 'encrypt')
   const first = policies.find((policy) => policy.kind === 'opportunistic')
   if (isDane || first === undefined) return undefined
   return { kind: 'no-dane', at, reason: first.reason, phrase: phraseOf(first.reason) }
 }
 
+/** The same of hosts that another plugin chose; some are beyond DANE whatever DNS says. */
+function routedState(hosts: readonly RoutedHost[], at: Instant): DaneState | undefined {
+  const plans = hosts.flatMap(({ says }) => (says.kind === 'planned' ? [says.plan] : []))
+  const exempt = hosts.find(({ says }) => says.kind === 'exempt')?.says
+  if (plans.length > 0 || exempt?.kind !== 'exempt') return withoutDane(policiesOf(plans), at)
+  if (exempt.why !== 'address') return { kind: 'not-enforced', at }
+  const reason = 'address-literal'
+  return { kind: 'no-dane', at, reason, phrase: phraseOf(reason) }
+}
+
+function policiesOf(hosts: readonly HostPlan[]): readonly HostPolicy[] {
+  return hosts.map(({ policy }) => policy)
+}
+
 function rowOf(destination: string, { dane, planned, success, refusal }: Known): RowFacts {
   return {
     destination,
     dane,
-    hosts: hostsOf(planned?.plan),
+    hosts: hostsOf(planned),
     plannedAt: planned?.at ?? 0,
+    isRouted: planned?.kind === 'routed',
     lastSuccess: success,
     lastRefusal: refusal,
   }
 }
 
-function hostsOf(plan: Plan | undefined): readonly string[] {
-  return (plan?.hosts ?? [])
-    .toSorted((a, b) => a.preference - b.preference)
-    .slice(0, MAX_HOSTS)
-    .map(({ exchange }) => printable(exchange))
+function hostsOf(planned: Planned | undefined): readonly string[] {
+  if (planned === undefined) return []
+  const names =
+    planned.kind === 'routed'
+      ? planned.hosts.map(({ host }) => host)
+      : planned.plan.hosts
+          .toSorted((a, b) => a.preference - b.preference)
+          .map(({ exchange }) => exchange)
+  return names.slice(0, MAX_HOSTS).map((each) => printable(each))
 }
 
 /** Hosts come and go with the plans, so the one that was tried first is dropped. */

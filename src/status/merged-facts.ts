@@ -47,6 +47,7 @@ function merge(a: RowFacts, b: RowFacts): RowFacts {
     dane: daneAt(b.dane) >= daneAt(a.dane) ? b.dane : a.dane,
     hosts: planned.hosts,
     plannedAt: planned.plannedAt,
+    isRouted: planned.isRouted,
     lastSuccess: later(a.lastSuccess, b.lastSuccess),
     lastRefusal: later(a.lastRefusal, b.lastRefusal),
   }

@@ -5,6 +5,7 @@
  * where the status is put together. Pure.
  */
 import { phraseOf } from '../reason.js'
+import type { Exemption, RoutedHost } from '../mail-event.js'
 import type { HostPlan } from '../plan.js'
 import { printable } from '../text.js'
 import { tlsaText } from '../tlsa.js'
@@ -51,8 +52,10 @@ export function mergePlans(views: readonly PlanView[]): PlanStatus | undefined {
   return { ...plan, hosts }
 }
 
-function viewPlanned({ at, policy, plan }: Planned): PlanStatus {
-  const { route, hosts, omittedHosts = 0 } = plan
+function viewPlanned(planned: Planned): PlanStatus {
+  const { at, policy } = planned
+  if (planned.kind === 'routed') return viewRoute(planned)
+  const { route, hosts, omittedHosts = 0 } = planned.plan
   const shown = hosts.toSorted((a, b) => a.preference - b.preference).slice(0, MAX_HOSTS)
   return {
     at,
@@ -64,12 +67,54 @@ function viewPlanned({ at, policy, plan }: Planned): PlanStatus {
   }
 }
 
+function viewRoute({ at, policy, hosts }: Extract<Planned, { kind: 'routed' }>): PlanStatus {
+  const isInsecure = hosts.some(
+    ({ says }) => says.kind === 'planned' && says.security === 'insecure',
+  )
+  return {
+    at,
+    policy,
+    route: 'relay',
+    security: isInsecure ? 'insecure' : 'secure',
+    hosts: hosts.slice(0, MAX_HOSTS).map(viewRouted),
+    omittedHosts: Math.max(0, hosts.length - MAX_HOSTS),
+  }
+}
+
+function viewRouted({ host, port, policy, says }: RoutedHost): HostStatus {
+  if (says.kind === 'planned') return { ...viewHost(says.plan), port, policy }
+  return {
+    host: printable(host),
+    preference: 0,
+    port,
+    policy,
+    requires: viewSaid(says),
+    addresses: [],
+    omittedAddresses: 0,
+    lastAttempt: undefined,
+  }
+}
+
+function viewSaid(says: Exclude<RoutedHost['says'], { kind: 'planned' }>): HostRequirement {
+  if (says.kind === 'left-out') {
+    const { reason, detail } = says.refusal
+    const phrase = phraseOf(reason)
+    return { kind: 'unreachable', reason, phrase, detail: printable(detail, 400) }
+  }
+  const { why } = says
+  if (why !== 'address') return { kind: 'exempt', phrase: EXEMPTIONS[why] }
+  const reason = 'address-literal'
+  return { kind: 'opportunistic', reason, phrase: phraseOf(reason) }
+}
+
 function viewHost(plan: HostPlan): HostStatus {
   const { exchange, preference, addresses, laterAddresses = [] } = plan
   const all = [...addresses, ...laterAddresses]
   return {
     host: printable(exchange),
     preference,
+    port: undefined,
+    policy: undefined,
     requires: viewRequirement(plan),
     addresses: all.slice(0, MAX_ADDRESSES).map((address) => printable(address)),
     omittedAddresses: Math.max(0, all.length - MAX_ADDRESSES),
@@ -125,4 +170,11 @@ function viewAttempt(attempted: Attempted): HostAttempt {
     record: isVerified ? tlsaText(verdict.record.published) : undefined,
     name: isVerified ? verdict.name : undefined,
   }
+}
+
+const EXEMPTIONS: Readonly<Record<Exclude<Exemption, 'address'>, string>> = {
+  lmtp: 'LMTP, which is not SMTP',
+  socket: 'a Unix socket, which is no network',
+  policy: 'its policy enforces nothing',
+  skip: 'dane.ini has routes = skip',
 }

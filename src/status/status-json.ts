@@ -151,10 +151,12 @@ function planJson({ at, policy, route, security, hosts, omittedHosts }: PlanStat
 }
 
 function hostJson(host: HostStatus): Json {
-  const { preference, requires, addresses, omittedAddresses, lastAttempt } = host
+  const { preference, port, policy, requires, addresses, omittedAddresses, lastAttempt } = host
   return {
     host: host.host,
     preference,
+    port: port ?? null,
+    policy: policy ?? null,
     requires: requirementJson(requires),
     addresses,
     omittedAddresses,

@@ -193,8 +193,11 @@ export type DaneState =
       readonly reason: Reason
       readonly phrase: string
     }
-  /** The policy is none or audit: nothing is enforced. */
-  | { readonly kind: 'not-enforced' }
+  /**
+   * Nothing is enforced: the policy is none or audit; or, with `at`, another plugin chose
+   * hosts that are beyond DANE.
+   */
+  | { readonly kind: 'not-enforced'; readonly at?: Instant }
   /** Not tried since Haraka was started, or there is no conclusion yet. */
   | { readonly kind: 'unknown' }
 

@@ -44,6 +44,8 @@ export function sessionsOf(event: MailEvent): readonly CountedSession[] {
       return event.isKnown ? [] : avoidedDestination(event.destination, event.refusal.reason)
     case 'forecast':
       return avoidedDestination(event.destination, reasonOf(event.opportunistic))
+    // A host that another plugin chose is not the recipients'.
+    case 'routed':
     case 'decision':
     case 'handshake':
     case 'refused':

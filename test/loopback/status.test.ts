@@ -15,7 +15,7 @@ import { runCommand } from '../support/command.js'
 import type { Ran } from '../support/command.js'
 import { readQueueTruth } from '../support/queue-truth.js'
 import type { QueueTruth } from '../support/queue-truth.js'
-import { startRelays } from '../support/relays.js'
+import { deliver, startRelays } from '../support/relays.js'
 import type { Relays } from '../support/relays.js'
 import {
   daneOf,
@@ -49,6 +49,14 @@ const SPY = `exports.hook_init_master = function (next) {
 
 const SPIED = { plugins: ['dane', 'spy'], ownPlugins: { spy: SPY } }
 
+/** Where another plugin sends mail to these domains, as JavaScript. */
+const ROUTES: Readonly<Record<string, string>> = {
+  'to-good.example': `{ exchange: 'mx-good.${PLACE.signed}', port: PORT }`,
+  'to-bad.example': `[{ exchange: 'mx-bad.${PLACE.signed}', port: PORT }, { exchange: 'mx-a.strict.${PLACE.signed}', port: PORT }]`,
+  'to-address.example': `{ exchange: ADDRESS, port: PORT }`,
+  'by-lmtp.example': `{ exchange: 'mx-bad.${PLACE.signed}', port: PORT, using_lmtp: true }`,
+}
+
 describe('delivery status', () => {
   let relays: Relays
   /** Without workers; listens on all addresses. */
@@ -66,8 +74,17 @@ describe('delivery status', () => {
       exempt: { place: PLACE.unsigned, tlsa: 'none' },
       'a.strict': { tlsa: 'none' },
     })
+    const routes = Object.entries(ROUTES).map(([domain, mx]) => `'${domain}': ${mx}`)
+    const router = `const [PORT, ADDRESS] = [${relays.laboratory.smtpPort}, '${relays.hostOf('good').address}']
+      const routes = { ${routes.join(', ')} }
+      exports.hook_get_mx = (next, hmail) => {
+        const mx = routes[hmail.todo.domain]
+        if (mx) next(OK, mx)
+        else next()
+      }`
+    const routed = { plugins: ['router', 'dane', 'spy'], ownPlugins: { spy: SPY, router } }
     ;[single, several] = await Promise.all([
-      startWatched(relays, SPIED, OWN, '0.0.0.0'),
+      startWatched(relays, routed, OWN, '0.0.0.0'),
       startWatched(relays, { workers: 3 }, `${OWN}proxy = yes\n`, '0.0.0.0'),
     ])
   })
@@ -152,6 +169,72 @@ describe('delivery status', () => {
     )
     assert.match(ran.stdout, /^ {4}10 mx-bad\.signed\.example: authenticate$/m)
     assert.match(ran.stdout, /^ {6}refused: certificate-mismatch, \d+ s ago$/m)
+  })
+
+  test('a next hop of another plugin: in the detail, in the log, and with what it showed', async () => {
+    const { relay, url } = single
+    const [good, bad] = ['good', 'bad'].map((label) => `mx-${relays.domainOf(label)}`)
+    const port = relays.laboratory.smtpPort
+    const { address } = relays.hostOf('good')
+    const wanted: readonly (readonly [string, RegExp, string, readonly unknown[]])[] = [
+      [
+        'to-good.example',
+        /^delivered over TLS/,
+        `${good}:${port} authenticate (1 usable)`,
+        ['verified', [good, port, 'opportunistic', 'authenticate', 'verified']],
+      ],
+      [
+        'to-bad.example',
+        /^deferred: .*\(certificate-mismatch\)/,
+        `${bad}:${port} authenticate (1 usable), policy opportunistic; mx-a.strict.${PLACE.signed}:${port} unreachable (no-tlsa-record)`,
+        [
+          'held',
+          [bad, port, 'opportunistic', 'authenticate', 'refused'],
+          [`mx-a.strict.${PLACE.signed}`, port, 'mandatory', 'unreachable', 'refused'],
+        ],
+      ],
+      [
+        'to-address.example',
+        /^delivered/,
+        `${address}:${port} exempt (address)`,
+        ['no-dane', [address, port, 'opportunistic', 'opportunistic', undefined]],
+      ],
+      [
+        'by-lmtp.example',
+        /^delivered/,
+        `${bad}:${port} exempt (lmtp)`,
+        ['not-enforced', [bad, port, 'opportunistic', 'exempt', undefined]],
+      ],
+    ]
+    for (const [domain, outcome, logged, [dane, ...hosts]] of wanted) {
+      assert.match(await deliver(relay, `user@${domain}`), outcome, domain)
+      const policy = domain === 'to-bad.example' ? 'mandatory' : 'opportunistic'
+      await relay.logged(`plan domain=${domain} policy=${policy} route=relay hosts="${logged}"`)
+      const detail = await getJson(`${url}?d=${domain}`)
+      assertSchema(detail)
+      assert.equal(field(detail, 'plan', 'route'), 'relay')
+      const shown = fieldsOf(field(detail, 'plan', 'hosts'))
+      assert.deepEqual(
+        Object.values(shown).map((each) => [
+          field(each, 'host'),
+          field(each, 'port'),
+          field(each, 'policy'),
+          field(each, 'requires', 'kind'),
+          field(each, 'lastAttempt', 'kind'),
+        ]),
+        hosts,
+      )
+      assert.equal(field(detail, 'status', 'dane', 'kind'), dane)
+    }
+    const { stdout } = await command(configOf(relay), 'to-bad.example')
+    assert.match(
+      stdout,
+      /^ {2}plan of \d+ s ago: next hops that another plugin chose, policy mandatory$/m,
+    )
+    assert.match(
+      stdout,
+      /^ {4}mx-bad\.signed\.example port \d+, policy opportunistic: authenticate$/m,
+    )
   })
 
   test('a restarted relay knows the queue, and of DANE nothing until the next attempt', async () => {

@@ -247,6 +247,8 @@ export const SAMPLE_DETAIL: DestinationDetail = {
       {
         host: 'mx1.contoso.example',
         preference: 10,
+        port: undefined,
+        policy: undefined,
         requires: {
           kind: 'authenticate',
           tlsaBase: 'mx1.contoso.example',
@@ -268,6 +270,8 @@ export const SAMPLE_DETAIL: DestinationDetail = {
       {
         host: 'mx2.contoso.example',
         preference: 20,
+        port: undefined,
+        policy: undefined,
         requires: {
           kind: 'unreachable',
           reason: 'tlsa-lookup-failed',
@@ -281,6 +285,8 @@ export const SAMPLE_DETAIL: DestinationDetail = {
       {
         host: 'backup.isp.example',
         preference: 30,
+        port: undefined,
+        policy: undefined,
         requires: {
           kind: 'opportunistic',
           reason: 'address-insecure',

@@ -164,21 +164,30 @@ function planLines(plan: unknown, now: number): readonly string[] {
   const at = instantAt(plan, 'at')
   if (at === undefined) return ['  plan: none known']
   const omitted = numberAt(plan, 'omittedHosts')
+  const isRelay = textAt(plan, 'route') === 'relay'
+  const from = isRelay
+    ? `next hops that another plugin chose, policy ${textAt(plan, 'policy')}`
+    : `${textAt(plan, 'route')}, ${textAt(plan, 'security')}`
   return [
-    `  plan of ${span(now - at)} ago: ${textAt(plan, 'route')}, ${textAt(plan, 'security')}`,
-    ...listAt(plan, 'hosts').flatMap((host) => hostLines(host, now)),
+    `  plan of ${span(now - at)} ago: ${from}`,
+    ...listAt(plan, 'hosts').flatMap((host) => hostLines(host, isRelay, now)),
     ...(omitted > 0 ? [`    and ${omitted} more hosts`] : []),
   ]
 }
 
-function hostLines(host: unknown, now: number): readonly string[] {
+function hostLines(host: unknown, isRelay: boolean, now: number): readonly string[] {
   const reason = textAt(host, 'requires', 'reason')
+  const port = numberAt(host, 'port')
+  const name = textAt(host, 'host')
+  const place = isRelay
+    ? `${name}${port > 0 ? ` port ${port}` : ''}, policy ${textAt(host, 'policy')}`
+    : `${numberAt(host, 'preference')} ${name}`
+  const phrase = textAt(host, 'requires', 'phrase')
   const records = listAt(host, 'requires', 'records').map((each) => textOf(each))
   const more = numberAt(host, 'requires', 'omittedRecords')
   const attempted = instantAt(host, 'lastAttempt', 'at')
   return [
-    `    ${numberAt(host, 'preference')} ${textAt(host, 'host')}: ${textAt(host, 'requires', 'kind')}` +
-      (reason === '-' ? '' : ` (${reason})`),
+    `    ${place}: ${textAt(host, 'requires', 'kind')}${inBrackets(reason === '-' ? phrase : reason)}`,
     ...records.map((record) => `      TLSA ${record}`),
     ...(more > 0 ? [`      and ${more} more`] : []),
     `      addresses: ${

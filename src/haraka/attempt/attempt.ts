@@ -12,7 +12,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { types } from 'node:util'
 import { Allowance } from '../../enforce/judge.js'
 import { inTime, judgedAs, planDomain, planLater } from '../../enforce/plan.js'
-import type { MailEvent, Refusal } from '../../mail-event.js'
+import type { MailEvent, Refusal, RoutedHost } from '../../mail-event.js'
 import type { DomainName } from '../../name.js'
 import type { Discovery, Plan } from '../../plan.js'
 import type { EnforcedPolicy, Policy } from '../../policy.js'
@@ -31,7 +31,7 @@ import type { Hmail, Mx, Plugin } from '../host.js'
 import { logFault } from '../log/mail-log.js'
 import { isMarked } from './mx-mark.js'
 import { readHops } from './next-hop.js'
-import { decideByRoute, isEnforced, routeOf, strictestOf } from './routes.js'
+import { alike, decideByRoute, isEnforced, routeOf, strictestOf } from './routes.js'
 import type { Settlement } from './settlement.js'
 
 export type Environment = {
@@ -160,9 +160,12 @@ export class Attempt {
   takeRoute(given: readonly unknown[], entries: readonly Mx[]): TakenRoute {
     const { settings } = this.parts
     this.isRouted = true
-    if (settings.routes === 'skip') return { kind: 'untouched', entries: undefined }
     const hops = readHops(entries, settings.port)
     const route = routeOf(settings, this.inForce, hops)
+    if (settings.routes === 'skip') {
+      if (isEnforced(this.inForce)) this.routed(alike(route, { kind: 'exempt', why: 'skip' }))
+      return { kind: 'untouched', entries: undefined }
+    }
     this.inForce = strictestOf(route, this.inForce)
     if (!isEnforced(this.inForce)) {
       const made = hops.flatMap((hop) => ('entry' in hop ? [hop.entry] : []))
@@ -175,21 +178,35 @@ export class Attempt {
           const detail = 'another plugin answered get_mx with entries of an earlier attempt'
           return this.deferral('no-plan', detail)
         }
-        return settings.routes === 'defer'
-          ? this.deferredRoute()
-          : this.timed(() => decideByRoute(this.parts, route, this.destination))
+        if (settings.routes === 'defer') {
+          const decision = this.deferredRoute()
+          this.routed(alike(route, { kind: 'left-out', refusal: decision.refusal }))
+          return decision
+        }
+        return this.timed(async () => {
+          const { decision, hosts } = await decideByRoute(this.parts, route, this.destination)
+          this.routed(hosts)
+          return decision
+        })
       },
     }
   }
 
-  deferredRoute(): Decision {
+  deferredRoute(): Extract<Decision, { kind: 'defer' }> {
     const detail =
       'another plugin chose the next hop, and dane.ini has routes = defer; ' +
       'routes = dane verifies that host by its own TLSA records, routes = skip sends as the other plugin wants'
     return this.deferral('route-deferred', detail)
   }
 
-  private deferral(reason: Refusal['reason'], detail: string): Decision {
+  private routed(hosts: readonly RoutedHost[]): void {
+    if (hosts.length > 0) this.report({ kind: 'routed', policy: this.policy, hosts })
+  }
+
+  private deferral(
+    reason: Refusal['reason'],
+    detail: string,
+  ): Extract<Decision, { kind: 'defer' }> {
     return {
       kind: 'defer',
       refusal: { reason, host: this.destination.text, detail },

@@ -16,10 +16,11 @@
  *   a lookup without validation, so the validated MX records must name it too.
  * - Unix sockets and LMTP are not SMTP, and are left alone.
  *
- * Keeps the order of the other plugin.
+ * Keeps the order of the other plugin, and says of each hop what DANE says of it.
  */
 import { inTime, planDomain, planLater, planRelay } from '../../enforce/plan.js'
 import type { PlanOptions, RelayPlan, TimedResolver } from '../../enforce/plan.js'
+import type { Exemption, Refusal, RoutedHost } from '../../mail-event.js'
 import type { DomainName } from '../../name.js'
 import type { Discovery } from '../../plan.js'
 import { POLICIES } from '../../policy.js'
@@ -27,7 +28,7 @@ import type { EnforcedPolicy, Policy } from '../../policy.js'
 import { policyFor } from '../../settings/settings.js'
 import type { Settings } from '../../settings/settings.js'
 import { decideByHosts, leftOut, planOptions, toCandidates, toTry } from './decision.js'
-import type { Decision, DeliveryParts, Destination, HostDecision } from './decision.js'
+import type { Candidate, Decision, DeliveryParts, Destination, HostDecision } from './decision.js'
 import type { NextHop } from './next-hop.js'
 
 /** A next hop, and the policy that holds for it. */
@@ -51,20 +52,49 @@ export function isEnforced(policy: Policy): policy is EnforcedPolicy {
   return policy === 'opportunistic' || policy === 'mandatory'
 }
 
+export type RouteDecision = {
+  readonly decision: Decision
+  readonly hosts: readonly RoutedHost[]
+}
+
 export async function decideByRoute(
   parts: DeliveryParts,
   route: readonly RoutedHop[],
   destination: Destination,
-): Promise<Decision> {
+): Promise<RouteDecision> {
   const [only] = route
   if (route.length === 1 && only?.hop.kind === 'null-mx' && only.hop.learnedFor === undefined) {
     const detail = 'another plugin answered get_mx with a null MX'
-    return { kind: 'return', refusal: { reason: 'null-mx', host: destination.text, detail } }
+    const refusal = { reason: 'null-mx', host: destination.text, detail } as const
+    return { decision: { kind: 'return', refusal }, hosts: [] }
   }
-  const hosts = await inTime(parts.resolver, parts.deadlineMs, (resolver) =>
-    Promise.all(route.map((each) => toHost({ parts, resolver, destination }, each))),
+  const hops = await inTime(parts.resolver, parts.deadlineMs, (resolver) =>
+    Promise.all(
+      route.map(async (each) => {
+        const { decision, says } = await toHost({ parts, resolver, destination }, each)
+        return { decision, host: routedHost(each, says) }
+      }),
+    ),
   )
-  return decideByHosts(hosts, destination.text)
+  const decisions = hops.map(({ decision }) => decision)
+  return {
+    decision: decideByHosts(decisions, destination.text),
+    hosts: hops.map(({ host }) => host),
+  }
+}
+
+/** Hops of which DANE says the same. */
+export function alike(
+  route: readonly RoutedHop[],
+  says: RoutedHost['says'],
+): readonly RoutedHost[] {
+  return route.map((each) => routedHost(each, says))
+}
+
+function routedHost({ hop, policy }: RoutedHop, says: RoutedHost['says']): RoutedHost {
+  const host = says.kind === 'planned' ? says.plan.exchange : hop.shown
+  const port = 'entry' in hop && typeof hop.entry.port === 'number' ? hop.entry.port : undefined
+  return { host, port, policy, says }
 }
 
 type Setting = {
@@ -73,35 +103,51 @@ type Setting = {
   readonly destination: Destination
 }
 
-async function toHost(setting: Setting, { hop, policy }: RoutedHop): Promise<HostDecision> {
+/** What becomes of a hop, and what DANE says of it. */
+type HopResult = { readonly decision: HostDecision; readonly says: RoutedHost['says'] }
+
+async function toHost(setting: Setting, { hop, policy }: RoutedHop): Promise<HopResult> {
   const { parts, destination } = setting
   const host = hop.shown || destination.text
   switch (hop.kind) {
     case 'unfit':
-      return leftOut({ reason: 'route-deferred', host, detail: hop.detail })
+      return refused({ reason: 'route-deferred', host, detail: hop.detail })
     case 'null-mx': {
       const detail = 'another plugin answered get_mx with a null MX that was not validated'
-      return leftOut({ reason: 'route-deferred', host, detail })
+      return refused({ reason: 'route-deferred', host, detail })
     }
     case 'socket':
     case 'lmtp':
-      return toTry({ mx: hop.entry, host, demand: undefined })
+      return exempt({ mx: hop.entry, host, demand: undefined }, hop.kind)
     case 'address':
     case 'name':
       break
   }
-  if (!isEnforced(policy)) return toTry({ mx: hop.entry, host, demand: undefined })
+  const candidate = { mx: hop.entry, host, demand: undefined }
+  if (!isEnforced(policy)) return exempt(candidate, 'policy')
   const { name } = hop
   if (name === undefined) {
     // RFC 7672 §2.2: there is no DANE for an address, so mandatory cannot be met (§6).
-    if (policy !== 'mandatory') return toTry({ mx: hop.entry, host, demand: undefined })
+    if (policy !== 'mandatory') return exempt(candidate, 'address')
     const detail = 'the route names an address, for which there is no TLSA record'
-    return leftOut({ reason: 'address-literal', host, detail })
+    return refused({ reason: 'address-literal', host, detail })
   }
   const options = planOptions(parts, policy, hop.entry.port)
   const found = await planHop(setting, { ...hop, name }, options)
-  if (found.kind === 'left-out') return found
-  return toCandidates(parts, found.plan, options, hop.entry)
+  if (found.kind === 'left-out') return refused(found.refusal)
+  const { plan } = found
+  return {
+    decision: toCandidates(parts, plan, options, hop.entry),
+    says: { kind: 'planned', plan: plan.host, security: plan.route.security },
+  }
+}
+
+function refused(refusal: Refusal): HopResult {
+  return { decision: leftOut(refusal), says: { kind: 'left-out', refusal } }
+}
+
+function exempt(candidate: Candidate, why: Exemption): HopResult {
+  return { decision: toTry(candidate), says: { kind: 'exempt', why } }
 }
 
 type NamedHop = Extract<NextHop, { kind: 'name' | 'address' }> & { readonly name: DomainName }

@@ -54,12 +54,11 @@ export async function decisionsByRoute(
     }
     case 'dane': {
       const hops = readHops(mxs, parts.settings.port)
-      const under = (policy: EnforcedPolicy): Promise<Decision> =>
-        decideByRoute(
-          parts,
-          hops.map((hop) => ({ hop, policy })),
-          destination,
-        )
+      const under = async (policy: EnforcedPolicy): Promise<Decision> => {
+        const route = hops.map((hop) => ({ hop, policy }))
+        const { decision } = await decideByRoute(parts, route, destination)
+        return decision
+      }
       return {
         opportunistic: await under('opportunistic'),
         mandatory: await under('mandatory'),

@@ -12,8 +12,8 @@
  * beginning of a line. Limit: Haraka's own lines can contain both, so README anchors its
  * expressions to the level, the id and `[dane]`, which precede all text from outside.
  */
-import type { MailEvent, Refusal } from '../../mail-event.js'
-import type { HostPlan, Plan } from '../../plan.js'
+import type { MailEvent, Refusal, RoutedHost } from '../../mail-event.js'
+import type { HostPlan, HostPolicy, Plan } from '../../plan.js'
 import type { Policy } from '../../policy.js'
 import { phraseOf } from '../../reason.js'
 import { printable } from '../../text.js'
@@ -28,6 +28,12 @@ export function logMailEvent(plugin: Plugin, hmail: Hmail, event: MailEvent): vo
     case 'plan':
       logPlan(plugin, hmail, event.policy, event.plan)
       return
+    case 'routed': {
+      const { policy, hosts } = event
+      const shown = hosts.map((each) => routedText(each, policy)).join('; ')
+      hmail.loginfo(plugin, 'plan', { ...recipients, policy, route: 'relay', hosts: shown })
+      return
+    }
     case 'refused': {
       const fields = refusalFields(event.policy, event.refusal)
       hmail.lognotice(plugin, 'host refused', { ...recipients, ...fields })
@@ -142,17 +148,31 @@ function refusalFields(policy: Policy, { reason, host, detail }: Refusal): Recor
 
 function hostText(host: HostPlan): string {
   const later = host.laterAddresses?.length ?? 0
-  return `${policyText(host)}${later > 0 ? `, ${later} addresses left for last` : ''}`
+  return `${host.exchange} ${policyText(host.policy)}${later > 0 ? `, ${later} addresses left for last` : ''}`
 }
 
-function policyText({ exchange, policy }: HostPlan): string {
+function policyText(policy: HostPolicy): string {
   switch (policy.kind) {
     case 'opportunistic':
     case 'unreachable':
-      return `${exchange} ${policy.kind} (${policy.reason})`
+      return `${policy.kind} (${policy.reason})`
     case 'encrypt':
-      return `${exchange} encrypt (tlsa-unusable)`
+      return 'encrypt (tlsa-unusable)'
     case 'authenticate':
-      return `${exchange} authenticate (${policy.records.length} usable)`
+      return `authenticate (${policy.records.length} usable)`
+  }
+}
+
+/** A host that another plugin chose, with its policy if that is not the one of the message. */
+function routedText({ host, port, policy, says }: RoutedHost, inForce: Policy): string {
+  const place = printable(port === undefined ? host : `${host}:${port}`)
+  const weaker = policy === inForce ? '' : `, policy ${policy}`
+  switch (says.kind) {
+    case 'planned':
+      return `${place} ${policyText(says.plan.policy)}${weaker}`
+    case 'exempt':
+      return `${place} exempt (${says.why})${weaker}`
+    case 'left-out':
+      return `${place} unreachable (${says.refusal.reason})${weaker}`
   }
 }

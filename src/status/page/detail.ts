@@ -151,7 +151,9 @@ function meaning(
         ${adviceFor(dane.reason).meaning} Mail goes as without DANE. Asked ${ago(dane.at, at)}.
       </p>`
     case 'not-enforced':
-      return html`<p>The policy for this destination enforces nothing.</p>`
+      return dane.at === undefined
+        ? html`<p>The policy for this destination enforces nothing.</p>`
+        : html`<p>Another plugin chose next hops that DANE does not apply to.</p>`
     case 'unknown':
       return html`<p>No attempt has come to a conclusion since Haraka was started.</p>`
   }

@@ -1,5 +1,6 @@
 /** The last plan of a destination, host by host: what DANE requires, and what was shown. Pure. */
 import type { HostAttempt, HostRequirement, HostStatus, PlanStatus } from '../destination-detail.js'
+import type { Policy } from '../../policy.js'
 import type { Instant } from '../status-model.js'
 import { html } from './html.js'
 import type { Html } from './html.js'
@@ -10,12 +11,19 @@ export function planOf(
   { at: made, policy, route, security, hosts, omittedHosts }: PlanStatus,
   at: Instant,
 ): Html {
-  const from = route === 'relay' ? RELAYED : html`${ROUTES[route]} ${SECURITY[security]}`
+  const isRelay = route === 'relay'
+  const from = isRelay ? RELAYED : html`${ROUTES[route]} ${SECURITY[security]}`
   return html`<p>Made ${ago(made, at)} under the policy <code>${policy}</code>, ${from}.</p>
-    <div class="scroll" id="hosts" tabindex="0" role="region" aria-label="MX hosts">
+    <div
+      class="scroll"
+      id="hosts"
+      tabindex="0"
+      role="region"
+      aria-label="${isRelay ? 'Next hops' : 'MX hosts'}"
+    >
       <table class="hosts">
         <caption>
-          MX hosts by preference
+          ${isRelay ? 'Next hops in order' : 'MX hosts by preference'}
         </caption>
         <thead>
           <tr>
@@ -26,19 +34,28 @@ export function planOf(
           </tr>
         </thead>
         <tbody>
-          ${hosts.map((host) => hostRow(host, at))}
+          ${hosts.map((host, index) => hostRow(host, index, isRelay ? hop(host, policy) : html`preference ${host.preference}`, at))}
         </tbody>
       </table>
     </div>
     ${omittedHosts === 0 ? undefined : html`<p>${count(omittedHosts, 'further host')}.</p>`}`
 }
 
+/** Where another plugin sends it, with its policy if that is not the one of the plan. */
+function hop({ port, policy }: HostStatus, inForce: Policy): Html {
+  const place = port === undefined ? html`socket` : html`port ${port}`
+  return policy === undefined || policy === inForce ? place : html`${place}, policy ${policy}`
+}
+
+/** A host may occur twice, so its name is no id. */
 function hostRow(
-  { host, preference, requires, addresses, omittedAddresses, lastAttempt }: HostStatus,
+  { host, requires, addresses, omittedAddresses, lastAttempt }: HostStatus,
+  index: number,
+  note: Html,
   at: Instant,
 ): Html {
-  return html`<tr id="h-${encodeURIComponent(host)}">
-    <th scope="row">${nameInColumn(host)}<span class="sub">preference ${preference}</span></th>
+  return html`<tr id="h-${index}">
+    <th scope="row">${nameInColumn(host)}<span class="sub">${note}</span></th>
     <td>${requirement(requires, at)}</td>
     <td>${lines(addresses, omittedAddresses)}</td>
     <td>${lastAttempt === undefined ? 'not tried' : attempt(lastAttempt, at)}</td>
@@ -55,6 +72,8 @@ function requirement(requires: HostRequirement, at: Instant): Html {
       usable${lines(requires.records, requires.omittedRecords)}`
     case 'opportunistic':
       return html`nothing: ${requires.phrase}<span class="sub">${requires.reason}</span>`
+    case 'exempt':
+      return html`nothing: ${requires.phrase}`
     case 'unreachable':
       return html`${tag(requires.reason, 'no')}<span class="sub"
           >not contacted: ${requires.phrase}</span
@@ -88,7 +107,7 @@ const ROUTES: Readonly<Record<Exclude<PlanStatus['route'], 'relay'>, string>> = 
   'implicit-mx': 'without MX records, for the domain itself; the answer is',
 }
 
-const RELAYED = html`for the next hop that another plugin chose`
+const RELAYED = html`for the next hops that another plugin chose`
 
 const SECURITY: Readonly<Record<PlanStatus['security'], string>> = {
   secure: 'signed and validated',

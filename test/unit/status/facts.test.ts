@@ -1,7 +1,7 @@
 /** What a process makes of mail events, and what comes of several processes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { MailEvent, Refusal } from '../../../src/mail-event.js'
+import type { Exemption, MailEvent, Refusal, RoutedHost } from '../../../src/mail-event.js'
 import type { HostPlan, HostPolicy, Plan } from '../../../src/plan.js'
 import { DestinationFacts } from '../../../src/status/facts.js'
 import type { Outcome, RowFacts } from '../../../src/status/facts.js'
@@ -224,6 +224,8 @@ test('a plan as text: records, hosts and addresses beyond the limits are counted
     },
     addresses: addresses.slice(0, MAX_ADDRESSES),
     omittedAddresses: 12 - MAX_ADDRESSES,
+    port: undefined,
+    policy: undefined,
     lastAttempt: {
       kind: 'verified',
       at: 8,
@@ -251,12 +253,93 @@ test('of several processes: the latest plan, and the latest attempt of each host
   }
 })
 
+const found = plan(AUTHENTICATE, NO_DANE).hosts
+const hop = (says: RoutedHost['says'], more: Partial<RoutedHost> = {}): RoutedHost => ({
+  host: says.kind === 'planned' ? says.plan.exchange : 'gateway\n.example',
+  port: 587,
+  policy: 'opportunistic',
+  says,
+  ...more,
+})
+const exempt = (why: Exemption): RoutedHost => hop({ kind: 'exempt', why })
+const plannedHop = (index: number): RoutedHost => {
+  const host = found[index]
+  assert.ok(host)
+  return hop({ kind: 'planned', plan: host, security: 'secure' })
+}
+
+const routes: readonly (readonly [string, readonly RoutedHost[], string])[] = [
+  ['a host with TLSA records: not known before its verdict', [plannedHop(0)], 'unknown'],
+  ['a host without', [plannedHop(1)], 'no-dane'],
+  ['one of them has TLSA records', [plannedHop(1), plannedHop(0)], 'unknown'],
+  ['an address', [exempt('address')], 'no-dane'],
+  ['LMTP', [exempt('lmtp')], 'not-enforced'],
+  ['a socket', [exempt('socket')], 'not-enforced'],
+  ['routes = skip', [exempt('skip')], 'not-enforced'],
+  ['LMTP, and a host with TLSA records', [exempt('lmtp'), plannedHop(0)], 'unknown'],
+]
+for (const [what, hosts, wanted] of routes) {
+  test(`a next hop of another plugin: ${what}`, () => {
+    const facts = new DestinationFacts()
+    facts.noteMail('a.example', { kind: 'routed', policy: 'mandatory', hosts }, 5)
+    const [row] = facts.drain(1)
+    assert.equal(row?.dane.kind, wanted)
+    assert.equal(row.isRouted, true)
+  })
+}
+
+test('the plan of a route: its hosts in order, with port, policy and what they showed', () => {
+  const facts = new DestinationFacts()
+  const refused = { reason: 'no-plan', host: 'x', detail: 'not\nnamed' } as const
+  const hosts = [
+    plannedHop(0),
+    exempt('address'),
+    exempt('lmtp'),
+    hop({ kind: 'left-out', refusal: refused }, { port: undefined, policy: 'none' }),
+  ]
+  facts.noteMail('a.example', { kind: 'routed', policy: 'mandatory', hosts }, 5)
+  facts.noteMail('a.example', { kind: 'refused', policy, refusal }, 6)
+  const view = mergePlans([facts.planOf('a.example') ?? assert.fail()].map(viewPlan))
+  assert.equal(view?.route, 'relay')
+  assert.deepEqual(
+    view.hosts.map((each) => [
+      each.host,
+      each.port,
+      each.policy,
+      each.requires.kind,
+      'phrase' in each.requires ? each.requires.phrase : undefined,
+      each.lastAttempt?.kind,
+    ]),
+    [
+      [MX, 587, 'opportunistic', 'authenticate', undefined, 'refused'],
+      [
+        'gateway?.example',
+        587,
+        'opportunistic',
+        'opportunistic',
+        'non-DNSSEC destination',
+        undefined,
+      ],
+      ['gateway?.example', 587, 'opportunistic', 'exempt', 'LMTP, which is not SMTP', undefined],
+      [
+        'gateway?.example',
+        undefined,
+        'none',
+        'unreachable',
+        'delivery withheld by local policy',
+        undefined,
+      ],
+    ],
+  )
+})
+
 test('of several processes: the later one counts, in any order', () => {
   const row = (at: number, kind: 'verified' | 'encrypted'): RowFacts => ({
     destination: 'a.example',
     dane: { kind, at, host: `h${at}` },
     hosts: [`h${at}`],
     plannedAt: at,
+    isRouted: false,
     lastSuccess: { at, host: `h${at}`, isVerified: true },
     lastRefusal: undefined,
   })

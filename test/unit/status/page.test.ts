@@ -101,6 +101,42 @@ describe('text from outside', () => {
   const KEPT = new Set(['kind', 'state', 'policy', 'route', 'security', 'outcome', 'reason'])
 })
 
+test('a plan of next hops that another plugin chose', () => {
+  const { plan } = SAMPLE_DETAIL
+  assert.ok(plan)
+  const [first] = plan.hosts
+  assert.ok(first)
+  const hosts = [
+    { ...first, port: 587, policy: 'mandatory' },
+    {
+      ...first,
+      port: undefined,
+      policy: 'opportunistic',
+      host: '/run/mail',
+      requires: { kind: 'exempt', phrase: 'a Unix socket, which is no network' },
+      lastAttempt: undefined,
+    },
+    { ...first, port: 587, policy: 'mandatory' },
+  ] as const
+  const page = detail({
+    ...SAMPLE_DETAIL,
+    plan: { ...plan, route: 'relay', policy: 'mandatory', hosts },
+  })
+  const text = textOf(page)
+  for (const wanted of [
+    'under the policy mandatory , for the next hops that another plugin chose.',
+    'Next hops in order',
+    'port 587 authenticate by TLSA of mx1.contoso.example',
+    'socket, policy opportunistic nothing: a Unix socket, which is no network',
+  ]) {
+    assert.ok(text.includes(wanted), `${wanted} in ${text}`)
+  }
+  assert.doesNotMatch(text, /preference/)
+  // The same host twice: both rows stay when the script updates the page.
+  const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id)
+  assert.equal(new Set(ids).size, ids.length)
+})
+
 describe('the list', () => {
   test('each state of DANE has a word, and each row its facts', () => {
     const text = textOf(list())

@@ -207,11 +207,13 @@ describe('hosts that another plugin chose (RFC 7672 §2.2.2)', () => {
     ...mxs: readonly Mx[]
   ): Promise<string> =>
     text(
-      await decideByRoute(
-        parts({ deadlineMs: 1000, resolver: resolver(title) }),
-        routeTo(policy, mxs),
-        RECIPIENTS,
-      ),
+      (
+        await decideByRoute(
+          parts({ deadlineMs: 1000, resolver: resolver(title) }),
+          routeTo(policy, mxs),
+          RECIPIENTS,
+        )
+      ).decision,
     )
 
   const cases: readonly (readonly [string, Mx, string, string])[] = [
@@ -276,7 +278,7 @@ describe('hosts that another plugin chose (RFC 7672 §2.2.2)', () => {
       { exchange: '192.0.2.9', priority: 50 },
       { exchange: 'relay.example', port: 587, auth_user: 'me', auth_pass: 'secret', priority: 10 },
     ]
-    const decision = await decideByRoute(
+    const { decision, hosts } = await decideByRoute(
       parts({ deadlineMs: 1000, resolver: resolver('relay with TLSA') }),
       routeTo('opportunistic', mxs),
       RECIPIENTS,
@@ -285,16 +287,26 @@ describe('hosts that another plugin chose (RFC 7672 §2.2.2)', () => {
     assert.ok(decision.kind === 'deliver')
     assert.equal(Reflect.get(decision.candidates[1]?.mx ?? {}, 'auth_pass'), 'secret')
     assert.equal(decision.candidates[1]?.demand?.policy.kind, 'authenticate')
+    assert.deepEqual(
+      hosts.map(({ host, port, says }) => [host, port, says.kind]),
+      [
+        ['192.0.2.9', 25, 'exempt'],
+        ['relay.example', 587, 'planned'],
+      ],
+    )
+    assert.doesNotMatch(JSON.stringify(hosts), /secret/)
   })
 
   test('a resolver that never answers', async () => {
     assert.equal(
       text(
-        await decideByRoute(
-          parts(),
-          routeTo('opportunistic', [{ exchange: 'relay.example' }]),
-          RECIPIENTS,
-        ),
+        (
+          await decideByRoute(
+            parts(),
+            routeTo('opportunistic', [{ exchange: 'relay.example' }]),
+            RECIPIENTS,
+          )
+        ).decision,
       ),
       'defer address-lookup-failed relay.example',
     )
