@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { startRedis } from '../../lab/redis.js'
-import { assembleResolver } from '../../src/assemble.js'
+import { assembleResolver, openMember } from '../../src/assemble.js'
 import type { LookupEvent } from '../../src/lookup.js'
 import { SettingsError } from '../../src/settings/option-reader.js'
 import { parseSettings } from '../../src/settings/settings.js'
@@ -40,17 +40,20 @@ test('answers of a resolver are discarded once it is found not to validate [R669
     return lookup.kind === 'failed' ? lookup.cause : lookup.kind
   }
   const changes = (): number => events.filter(({ kind }) => kind === 'resolvers').length
-  assert.equal(await ask(), 'found')
-  isValidating = false
-  await until('the resolver is found out', () => changes() === 1)
-  assert.equal(await ask(), 'no-resolver')
-  isValidating = true
-  await until('the resolver is back', () => changes() === 2)
-  const before = server.asked.filter(({ type }) => type === TYPE.A).length
-  assert.equal(await ask(), 'found')
-  assert.equal(server.asked.filter(({ type }) => type === TYPE.A).length, before + 1)
-  resolver.close()
-  await server.stop()
+  try {
+    assert.equal(await ask(), 'found')
+    isValidating = false
+    await until('the resolver is found out', () => changes() === 1)
+    assert.equal(await ask(), 'no-resolver')
+    isValidating = true
+    await until('the resolver is back', () => changes() === 2)
+    const before = server.asked.filter(({ type }) => type === TYPE.A).length
+    assert.equal(await ask(), 'found')
+    assert.equal(server.asked.filter(({ type }) => type === TYPE.A).length, before + 1)
+  } finally {
+    resolver.close()
+    await server.stop()
+  }
 })
 
 test('settings are reloaded while Redis hangs: stored entries are still invalidated', async () => {
@@ -90,6 +93,44 @@ test('settings are reloaded while Redis hangs: stored entries are still invalida
   }
 })
 
+test('only the AD bit of a resolver that may be believed is tried [R4035-4.9.3-a]', async () => {
+  // It has no signatures to pass on.
+  let ad: number = FLAG.AD
+  const server = await startDnsServer(({ id, spelling, type }) => {
+    const answer = [type === TYPE.A ? rr.a(spelling, '192.0.2.1') : rr.soa('.', 60)]
+    return [reply({ id, flags: ANSWERED | ad, question: { name: spelling, type }, answer })]
+  })
+  const open = (lines: string) => {
+    const { resolver } = parseSettings(`[resolver]\n${lines}\nserver[] = 127.0.0.1:${server.port}`)
+    const [address] = resolver.servers
+    assert.ok(address)
+    return openMember(address, resolver, () => undefined)
+  }
+  try {
+    for (const [lines, probed, lookup] of [
+      ['', 'unusable', 'insecure'],
+      ['trust = yes', 'validating', 'secure'],
+      ['validation = own', 'unusable', 'insecure'],
+      ['trust = yes\nvalidation = own', 'unusable', 'insecure'],
+      ['trust = yes\nvalidation = resolver', 'validating', 'secure'],
+    ] as const) {
+      const member = open(lines)
+      const result = await member.probe(Date.now() + 5_000)
+      const answer = await member.lookup(name('mx.example'), 'A', Date.now() + 5_000)
+      member.close()
+      assert.deepEqual([result.kind, answer.kind === 'found' && answer.security], [probed, lookup])
+    }
+    ad = 0
+    const member = open('trust = yes')
+    const result = await member.probe(Date.now() + 5_000)
+    member.close()
+    // What it had been believed for is known to be wrong, whatever it is used for now.
+    assert.equal(result.kind === 'unusable' && result.byItself?.kind, 'not-validating')
+  } finally {
+    await server.stop()
+  }
+})
+
 test('0x20 is not used for a resolver on this machine', async () => {
   const server = await startDnsServer(({ id, spelling, type }) => [
     reply({ id, flags: ANSWERED | FLAG.AD, question: { name: spelling, type } }),
@@ -98,10 +139,13 @@ test('0x20 is not used for a resolver on this machine', async () => {
     parseSettings(`[resolver]\ntrust = yes\nserver[] = 127.0.0.1:${server.port}`),
     () => undefined,
   )
-  await resolver.lookup(name('a-long-name-with-many-letters.example'), 'A')
-  assert.equal(server.asked.at(-1)?.spelling, 'a-long-name-with-many-letters.example')
-  resolver.close()
-  await server.stop()
+  try {
+    await resolver.lookup(name('a-long-name-with-many-letters.example'), 'A')
+    assert.equal(server.asked.at(-1)?.spelling, 'a-long-name-with-many-letters.example')
+  } finally {
+    resolver.close()
+    await server.stop()
+  }
 })
 
 test('a CA file without certificates is refused, not replaced by the public CAs', async () => {

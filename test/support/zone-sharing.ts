@@ -12,7 +12,6 @@ import path from 'node:path'
 import { startNameServers } from '../../lab/name-servers.js'
 import { startRedis } from '../../lab/redis.js'
 import type { RedisServer } from '../../lab/redis.js'
-import { ROOT } from '../../lab/root.js'
 
 export type LookupProcess = {
   readonly pid: number
@@ -39,7 +38,8 @@ export type ZoneSharing = {
 }
 
 export const NAMES = 40
-const LOOKUP_PROCESS = path.join(ROOT, 'build/test/support/lookup-process.js')
+/** Of the same tree as this file, which may be a copy. */
+const LOOKUP_PROCESS = path.join(__dirname, 'lookup-process.js')
 
 export async function startZoneSharing(): Promise<ZoneSharing> {
   const folder = await mkdtemp(path.join(tmpdir(), 'zone-sharing-'))

@@ -6,6 +6,7 @@ import { createRedisStore } from '../../../src/cache/redis-store.js'
 import { createSharedZones } from '../../../src/validate/shared-zones.js'
 import type { ValidatorParts } from '../../../src/validate/validator.js'
 import { createMemoryZones } from '../../../src/validate/zone-store.js'
+import type { ClearableZones, KeptZone } from '../../../src/validate/zone-store.js'
 import { createClock } from '../../support/clock.js'
 import { createRedisMap } from '../../support/redis-map.js'
 import { wire } from '../../support/signed-records.js'
@@ -23,7 +24,7 @@ const EPOCH = '0001750000000000.0123456789abcdef'
 const LATER = '0001750000000001.0123456789abcdef'
 
 /** Redis, and processes that share it. */
-function sharing() {
+function sharing(maxTtlMs = 3_600_000) {
   const clock = createClock()
   const redis = createRedisMap(clock)
   const wall = (): number => NOW + clock.now() - start
@@ -37,7 +38,7 @@ function sharing() {
       vault: { ...VAULT, secret },
       timeoutMs: 100,
       patienceMs: 2_000,
-      maxTtlMs: 3_600_000,
+      maxTtlMs,
       now: clock.now,
       wall,
       nonce: () => '00000000000000ff',
@@ -52,12 +53,19 @@ function sharing() {
       policy: { sha1: false },
       now: wall,
     })
-    return { store, ...rig(WORLD, undefined, { zones, now: wall, ...more }) }
+    return { store, memory, ...rig(WORLD, undefined, { zones, now: wall, ...more }) }
   }
   return { clock, redis, process }
 }
 
 const CHAIN = /^(?:DS|DNSKEY) /
+
+/** What a process has in memory of example.org. */
+function known({ memory }: { readonly memory: ClearableZones }): KeptZone {
+  const zone = memory.get(wire('example.org'))
+  assert.ok(zone)
+  return zone
+}
 
 describe('zones in Redis', () => {
   for (const [name, result] of [
@@ -115,6 +123,65 @@ describe('zones in Redis', () => {
     assert.ok(first.asked.includes('DNSKEY example.org'))
     assert.ok(!first.asked.includes('DNSKEY org'))
   })
+
+  test('what was read while everything was being forgotten is not kept', async () => {
+    const { process, redis, clock } = sharing()
+    const [first, second] = [await process(), await process()]
+    await first.look('mail.example.org', 'A')
+    redis.takes(50)
+    const answer = second.look('other.example.org', 'A')
+    await clock.advance(10)
+    second.memory.clear()
+    await clock.advance(5_000)
+    assert.equal(outcome(await answer), 'found secure')
+    assert.ok(second.asked.includes('DNSKEY example.org'))
+  })
+
+  test('what was proven while an entry was read is newer', async () => {
+    const { process, redis, clock } = sharing()
+    const [first, second] = [await process(), await process()]
+    await first.look('mail.example.org', 'A')
+    redis.takes(50)
+    const answer = second.look('other.example.org', 'A')
+    await clock.advance(10)
+    const own = { ...known(first), detail: 'proven here' }
+    second.memory.put(own)
+    await clock.advance(5_000)
+    assert.equal(outcome(await answer), 'found secure')
+    assert.equal(known(second), own)
+  })
+
+  test('as many are read as one lookup may cost, the uppermost', async () => {
+    const { process, redis } = sharing()
+    const first = await process()
+    redis.said.length = 0
+    await first.look(`${'a.'.repeat(15)}example.org`, 'A')
+    const read = redis.said.filter((each) => each.startsWith('read p:2:zone:'))
+    assert.equal(read.length, 12)
+    assert.ok(read.at(-1)?.endsWith(':.'))
+    assert.ok(read[0]?.endsWith(`:${'a.'.repeat(9)}example.org`))
+  })
+
+  for (const [what, endsAfter, maxTtlMs] of [
+    ['end when Redis would forget them', 5_000, 3_600_000],
+    ['end after max_ttl', 3_600_000, 5_000],
+  ] as const) {
+    test(`they ${what}`, async () => {
+      const { process, redis, clock } = sharing(maxTtlMs)
+      const [first, second] = [await process(), await process()]
+      await first.look('mail.example.org', 'A')
+      for (const key of redis.keys().filter((each) => each.includes(':zone:'))) {
+        redis.put(key, redis.text(key) ?? '', endsAfter)
+      }
+      await second.look('other.example.org', 'A')
+      assert.ok(!second.asked.includes('DNSKEY example.org'))
+      await clock.advance(6_000)
+      redis.flush()
+      second.asked.length = 0
+      await second.look('mail.example.org', 'A')
+      assert.ok(second.asked.includes('DNSKEY example.org'))
+    })
+  }
 
   for (const [what, more] of [
     ['other anchors', { insecureZones: [wire('elsewhere.example')] }],
