@@ -1,5 +1,5 @@
 /** Relays that send TLS reports: their settings, their clock, and the reports that arrive. */
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import PostalMime from 'postal-mime'
@@ -52,7 +52,9 @@ export class MovedClock {
   /** @param at milliseconds since the epoch */
   moveTo(at: number): void {
     this.ahead = at - Date.now()
-    writeFileSync(this.file, String(this.ahead))
+    // A reader never finds half of it: a clock that was back for a moment loses reports.
+    writeFileSync(`${this.file}.tmp`, String(this.ahead))
+    renameSync(`${this.file}.tmp`, this.file)
   }
 
   move(milliseconds: number): void {
