@@ -1,6 +1,6 @@
 /**
- * Reports by mail through a real Haraka: despite broken TLS, once, never as a way around
- * DANE for other mail.
+ * Reports through a real Haraka, by mail and by HTTPS: despite broken TLS, once, never as a
+ * way around DANE for other mail, never to an address of the inside.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -15,6 +15,8 @@ import { PLACE } from '../../lab/rows.js'
 import { createFileStore } from '../../src/tlsrpt/file-store.js'
 import { DAY_MS, utcDay } from '../../src/tlsrpt/day.js'
 import { name } from '../support/report-samples.js'
+import { ENDPOINT_ADDRESS, startEndpoint } from '../support/report-endpoint.js'
+import type { ReportEndpoint } from '../support/report-endpoint.js'
 import { arrivedAt, HASTE, MovedClock, TLSRPT_FILES, TLSRPT_INI } from '../support/report-relay.js'
 import { deliver, startRelays } from '../support/relays.js'
 import type { Relays } from '../support/relays.js'
@@ -25,11 +27,14 @@ const asksFor = (label: string, ...rua: readonly string[]) => ({
 })
 const mailto = (label: string): string => `mailto:tls@${label}.${PLACE.signed}`
 
-describe('reports by mail', { concurrency: 4, timeout: 300_000 }, () => {
+describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
   let relays: Relays
   let folder: string
+  let endpoint: ReportEndpoint
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'dane-reports-'))
+    endpoint = await startEndpoint(folder)
+    const { port } = endpoint
     relays = await startRelays(
       {
         good: {},
@@ -40,13 +45,27 @@ describe('reports by mail', { concurrency: 4, timeout: 300_000 }, () => {
         slow: { host: { misbehavior: 'rcpt-450' } },
         victim: { tlsa: 'wrong' },
       },
-      ['good', 'wrong', 'ancient', 'plain', 'dead', 'slow', 'victim'].map((label) =>
-        asksFor(`asks-${label}`, mailto(label)),
-      ),
+      [
+        ...['good', 'wrong', 'ancient', 'plain', 'dead', 'slow', 'victim'].map((label) =>
+          asksFor(`asks-${label}`, mailto(label)),
+        ),
+        asksFor('asks-web', endpoint.url),
+        asksFor('asks-inside', `https://inside.${PLACE.signed}:${port}/`),
+        asksFor('asks-other', `https://other.${PLACE.signed}:${port}/`),
+        {
+          domain: PLACE.signed,
+          records: [
+            ...endpoint.records,
+            `inside.${PLACE.signed}. A 127.0.0.1`,
+            `other.${PLACE.signed}. AAAA ${ENDPOINT_ADDRESS}`,
+          ],
+        },
+      ],
     )
   })
   after(async () => {
     await relays.laboratory.stop()
+    await endpoint.stop()
     rmSync(folder, { recursive: true })
   })
 
@@ -62,6 +81,8 @@ describe('reports by mail', { concurrency: 4, timeout: 300_000 }, () => {
         clockFile: clock.file,
         files: { ...TLSRPT_FILES, 'outbound.ini': OUTBOUND },
         haste: HASTE,
+        onLoopback: ENDPOINT_ADDRESS,
+        caFile: endpoint.caFile,
         ...more,
       },
       async (relay) => {
@@ -145,6 +166,26 @@ describe('reports by mail', { concurrency: 4, timeout: 300_000 }, () => {
       clock.move(DAY_MS)
       await relay.logged('TLS report given up')
       await until('the queue to be empty', async () => (await queueOf(relay)).length === 0)
+    })
+  })
+
+  test('RFC 8460 §5.4: by HTTPS, to a public address with a certificate for its name', async () => {
+    await withReports(['web', 'inside', 'other'], async (relay) => {
+      await relay.logged('TLS report delivered')
+      await relay.logged('TLS report refused')
+      await relay.logged('TLS report not accepted yet')
+      const lines = relay.log().filter((line) => line.includes(' to https://'))
+      const lineOf = (label: string): string =>
+        lines.find((line) => line.includes(`asks-${label}.`)) ?? ''
+      assert.match(lineOf('web'), /delivered: .*\/v1\/report: HTTP status 201/)
+      assert.match(lineOf('inside'), /refused: .*an address that is not public: 127\.0\.0\.1/)
+      assert.match(lineOf('other'), /not accepted yet.*altnames: Host: other\.signed\.example/)
+      const [report, second] = endpoint.reports
+      assert.match(report?.['report-id'] ?? '', /^\d+\.asks-web\.signed\.example@relay\.example$/)
+      assert.equal(report?.policies[0]?.summary['total-successful-session-count'], 3)
+      assert.equal(second, undefined)
+      // That of the report, and that of the name which the certificate does not have.
+      assert.equal(endpoint.connections(), 2)
     })
   })
 
