@@ -27,6 +27,8 @@ export async function installHaraka(release: string): Promise<Pick<Installed, 'h
       `haraka@npm:${release < '3.3' ? 'Haraka' : 'haraka'}@${release}`,
       // Part of Haraka until 3.0.5: `relay`, used for submission, and `karma`, which overrules deferrals.
       ...['haraka-plugin-relay@1', 'haraka-plugin-karma@2'],
+      // No release brings it. The others find express 5, that of this project.
+      ...(release < '3.1' ? ['express@4'] : []),
     ])
   }
   return { harakaPackage }

@@ -55,6 +55,7 @@ async function runTests(release: string): Promise<number> {
     'queue',
     'log-integrity',
     'status',
+    'status-http',
   ].map((name) => path.join(ROOT, `build/test/loopback/${name}.test.js`))
   const options = ['--test', '--test-concurrency=2', '--test-reporter=tap']
   const child = startChild(process.execPath, [...options, ...files], {

@@ -13,7 +13,7 @@ import { freePort } from '../../lab/free-port.js'
 import type { Haraka } from '../../lab/haraka.js'
 import type { Laboratory } from '../../lab/laboratory.js'
 import { PLACE } from '../../lab/rows.js'
-import { deliver } from '../support/relays.js'
+import { deliver, wantedRelease } from '../support/relays.js'
 
 type Answer = {
   readonly status: number
@@ -39,7 +39,7 @@ describe('status over HTTP', () => {
     port = await freePort()
     const daneIni = `[status]\nenabled = yes\npath = /mail/dane\nhost[] = status.example.org\n`
     const files = { 'http.ini': `listen=127.0.0.1:${port}` }
-    relay = await laboratory.startRelay('dane', { files }, daneIni)
+    relay = await laboratory.startRelay('dane', { ...wantedRelease(), files }, daneIni)
     await until('the page', async () => {
       const answer = await ask('/mail/dane').catch(() => undefined)
       return answer?.status === 200
@@ -183,7 +183,7 @@ describe('status over HTTP', () => {
     const files = { 'http.ini': `listen=127.0.0.1:${http}` }
     const other = await laboratory.startRelay(
       'dane',
-      { files },
+      { ...wantedRelease(), files },
       `${SECRETS}[status]\nenabled = yes\n`,
     )
     try {

@@ -51,9 +51,6 @@ export async function startRelays(
   labels: Readonly<Record<string, DestinationOptions>>,
   more: readonly Pick<Row, 'domain' | 'records'>[] = [],
 ): Promise<Relays> {
-  // `npm run releases` runs these tests in other Haraka releases than the one in node_modules.
-  const release = process.env['HARAKA_RELEASE']
-  const installed = release === undefined ? {} : installedRelease(release)
   const authority = await createAuthority()
   const { laboratory, rows } = await startLaboratory(async (port) => {
     const rows = await destinations(port, labels, authority)
@@ -67,7 +64,7 @@ export async function startRelays(
     return host
   }
   const startRelay: Relays['startRelay'] = (more, daneIni = '') =>
-    laboratory.startRelay('dane', { ...installed, ...more }, daneIni)
+    laboratory.startRelay('dane', { ...wantedRelease(), ...more }, daneIni)
   return {
     laboratory,
     rows,
@@ -91,6 +88,12 @@ export async function startRelays(
         recipients.some(({ to }) => to === recipient),
       ),
   }
+}
+
+/** `npm run releases` runs tests in other Haraka releases than the one in node_modules. */
+export function wantedRelease(): Partial<HarakaOptions> {
+  const release = process.env['HARAKA_RELEASE']
+  return release === undefined ? {} : installedRelease(release)
 }
 
 /** The outcome of one message, in a few words. */

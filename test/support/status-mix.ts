@@ -37,7 +37,8 @@ export async function startWatched(
 }
 
 export async function isUp(url: string): Promise<boolean> {
-  const response = await fetch(url).catch(() => undefined)
+  // A connection that was given to a process that is being killed stays open, without an answer.
+  const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined)
   return response !== undefined
 }
 

@@ -12,7 +12,7 @@ import { mint } from '../../lab/certificates.js'
 import { PLACE } from '../../lab/rows.js'
 import type { Row } from '../../lab/rows.js'
 import { writeQueue } from './queue-folder.js'
-import { deliver } from './relays.js'
+import { deliver, wantedRelease } from './relays.js'
 import { field } from './status.js'
 
 export type StatusWorld = {
@@ -60,6 +60,7 @@ export async function startStatusWorld(): Promise<StatusWorld> {
     const relay = await laboratory.startRelay(
       'dane',
       {
+        ...wantedRelease(),
         workers: 2,
         files: {
           'http.ini': `listen=127.0.0.1:${http}`,
