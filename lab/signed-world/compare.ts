@@ -2,9 +2,13 @@
  * Asks this validator, Unbound and BIND the same questions through the same resolver, and
  * compares what they say.
  */
-import type { BuiltZone, SignedWorld } from './build.js'
+import { wireNameFromOctets } from '../../src/wire-name.js'
+import { createMemoryZones } from '../../src/validate/zone-store.js'
+import type { ZoneStore } from '../../src/validate/zone-store.js'
+import type { SignedWorld } from './build.js'
 import { openDnsClient } from './dns-client.js'
 import { explanationOf } from './explained.js'
+import type { Seen } from './explained.js'
 import { anchorsOf, answerOf, lookupAt, validatorOn } from './ours.js'
 import type { FetchOctets } from './ours.js'
 import { takeApart } from './message-parts.js'
@@ -59,7 +63,7 @@ function compared(
   ours: readonly Own[],
   [unbound, bind]: readonly [readonly Answer[], readonly Answer[]],
 ): readonly Compared[] {
-  return ours.map(({ question, answer, detail, zones }, index) => {
+  return ours.map(({ question, answer, detail, ...circumstances }, index) => {
     const said = { unbound: unbound[index] ?? NO_ANSWER, bind: bind[index] ?? NO_ANSWER }
     const statuses = {
       ours: answer.status,
@@ -77,7 +81,9 @@ function compared(
         answer.status === 'secure found' &&
         isSame &&
         others.some(({ content }) => content !== answer.content),
-      explanation: isSame ? undefined : explanationOf({ type: question.type, zones, ...statuses }),
+      explanation: isSame
+        ? undefined
+        : explanationOf({ ...question, ...statuses, ...circumstances, detail }),
     }
   })
 }
@@ -129,8 +135,7 @@ type Own = {
   readonly question: Question
   readonly answer: Answer
   readonly detail: string
-  readonly zones: readonly BuiltZone[]
-}
+} & Pick<Seen, 'zones' | 'answering' | 'insecure'>
 
 async function askOurs(
   world: SignedWorld,
@@ -150,7 +155,8 @@ async function askOurs(
     }
     return octets
   }
-  const validator = validatorOn(noting, anchorsOf(world.anchorDs))
+  const kept = createMemoryZones()
+  const validator = validatorOn(noting, anchorsOf(world.anchorDs), kept)
   const results: Own[] = []
   for (const question of questions) {
     const note = new Set([wireName(question.name)])
@@ -160,18 +166,34 @@ async function askOurs(
       question,
       answer: answerOf(lookup),
       detail: lookup.kind === 'failed' ? `${lookup.cause}, ${lookup.detail}` : '',
-      zones: zonesOf(world, note),
+      ...zonesOf(world, note, kept),
     })
   }
   return results
 }
 
-/** The zones that hold one of the names. */
-function zonesOf({ zones }: SignedWorld, names: ReadonlySet<string>): readonly BuiltZone[] {
-  return zones.filter(({ spec }) => {
+/** The zones that hold one of the names, and what is known of them here. */
+function zonesOf(
+  { zones }: SignedWorld,
+  names: ReadonlySet<string>,
+  kept: ZoneStore,
+): Pick<Seen, 'zones' | 'answering' | 'insecure'> {
+  const holding = zones.filter(({ spec }) => {
     const apex = wireName(spec.origin)
     return [...names].some((name) => name.endsWith(apex))
   })
+  const answering = new Set(
+    [...names].flatMap((name) => {
+      const above = holding.filter(({ spec }) => name.endsWith(wireName(spec.origin)))
+      return above.sort((a, b) => b.spec.origin.length - a.spec.origin.length).slice(0, 1)
+    }),
+  )
+  const insecure = holding.flatMap(({ spec: { origin } }) => {
+    const apex = wireNameFromOctets(Buffer.from(wireName(origin), 'latin1'))
+    const zone = apex && kept.get(apex)
+    return zone?.keys === undefined && zone !== undefined ? [[origin, zone.detail] as const] : []
+  })
+  return { zones: holding, answering: [...answering], insecure: new Map(insecure) }
 }
 
 function wireName(text: string): string {
