@@ -1,15 +1,17 @@
 /**
- * Whether an IP address is one of the public Internet.
+ * Which IP addresses are those of the public Internet.
  *
- * For addresses that strangers choose: nothing is ever sent to a host of the inside because
- * a DNS record says so. By the IANA registries of special-purpose addresses. IPv6 is
- * accepted only from 2000::/3, so mapped, NAT64, link-local and unique local addresses are
- * refused without being taken apart. Limit: a NAT64 prefix of a network's own cannot be
- * recognized.
+ * `isPublicAddress` is for addresses that strangers choose: nothing is ever sent to a host
+ * of the inside because a DNS record says so. `isPrivateAddress` is for our own addresses in
+ * reports. Both read the IANA registries of special-purpose addresses, as of 2025, and
+ * multicast. IPv6 is public only within 2000::/3, so IPv4-mapped, NAT64, discard, SRv6,
+ * unique local, site-local and link-local addresses are refused without being taken apart.
+ * Limit: a NAT64 prefix of a network's own cannot be recognized.
  *
  * Pure.
  */
 import { BlockList, isIP } from 'node:net'
+import { reportAddress } from './address.js'
 
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
@@ -25,47 +27,59 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
-function listOf(family: 'ipv4' | 'ipv6', list: BlockList, networks: readonly string[]): BlockList {
+/** Whether it means nothing outside its own network; an IPv4-mapped address is an IPv4 address. */
+export function isPrivateAddress(text: string): boolean {
+  const address = reportAddress(text)
+  return address !== undefined && !isPublicAddress(address)
+}
+
+/**
+ * Special-purpose blocks, also those that the registries call globally reachable: no mail
+ * relay has an address there, and no receiver of reports.
+ */
+const BLOCKS = [
+  // "This network" (RFC 791), private use (RFC 1918), carrier-grade NAT (RFC 6598).
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  // Loopback (RFC 1122), link-local (RFC 3927).
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  // Protocol assignments (RFC 6890): DS-Lite, PCP and TURN anycast, NAT64 discovery.
+  '192.0.0.0/24',
+  // Documentation (RFC 5737), benchmarking (RFC 2544).
+  '192.0.2.0/24',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '198.18.0.0/15',
+  // AS112 (RFC 7535, RFC 7534), AMT (RFC 7450), relays of 6to4 and 6a44 (RFC 7526, RFC 6751).
+  '192.31.196.0/24',
+  '192.175.48.0/24',
+  '192.52.193.0/24',
+  '192.88.99.0/24',
+  // Multicast (RFC 5771), reserved and broadcast (RFC 1112, RFC 8190).
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  // Protocol assignments (RFC 2928): Teredo, benchmarking, AMT, AS112, ORCHID, drones.
+  '2001::/23',
+  // 6to4 (RFC 3056): the IPv4 address is inside.
+  '2002::/16',
+  // Documentation (RFC 3849, RFC 9637), AS112 (RFC 7534).
+  '2001:db8::/32',
+  '3fff::/20',
+  '2620:4f:8000::/48',
+] as const
+
+function listOf(networks: readonly string[]): BlockList {
+  const list = new BlockList()
   for (const network of networks) {
     const [address = '', prefix = ''] = network.split('/')
-    list.addSubnet(address, Number(prefix), family)
+    list.addSubnet(address, Number(prefix), isIP(address) === 4 ? 'ipv4' : 'ipv6')
   }
   return list
 }
 
-const GLOBAL = listOf('ipv6', new BlockList(), ['2000::/3'])
-
-const SPECIAL = listOf(
-  'ipv6',
-  listOf('ipv4', new BlockList(), [
-    '0.0.0.0/8',
-    '10.0.0.0/8',
-    // Carrier-grade NAT (RFC 6598).
-    '100.64.0.0/10',
-    '127.0.0.0/8',
-    '169.254.0.0/16',
-    '172.16.0.0/12',
-    '192.0.0.0/24',
-    '192.0.2.0/24',
-    '192.31.196.0/24',
-    '192.52.193.0/24',
-    // The relays of 6to4 (RFC 7526).
-    '192.88.99.0/24',
-    '192.168.0.0/16',
-    '192.175.48.0/24',
-    '198.18.0.0/15',
-    '198.51.100.0/24',
-    '203.0.113.0/24',
-    // Multicast, reserved, broadcast.
-    '224.0.0.0/3',
-  ]),
-  [
-    // Protocol assignments, with Teredo and ORCHID, and benchmarking.
-    '2001::/23',
-    '2001:db8::/32',
-    // 6to4: the IPv4 address is inside.
-    '2002::/16',
-    '2620:4f:8000::/48',
-    '3fff::/20',
-  ],
-)
+const GLOBAL = listOf(['2000::/3'])
+const SPECIAL = listOf(BLOCKS)
