@@ -96,6 +96,8 @@ export type MailEvent =
   | { readonly kind: 'handshake'; readonly milliseconds: number }
   /** One host is not used for this attempt. */
   | { readonly kind: 'refused'; readonly policy: Policy; readonly refusal: Refusal }
+  /** Haraka found no connection to one address of a host; DANE is not the cause. */
+  | { readonly kind: 'unreached'; readonly host: string; readonly detail: string }
   /** The cached TLSA records did not match, but those now in DNS do. */
   | { readonly kind: 'rollover'; readonly host: string }
   /** The connection has passed, and the message may be sent on it. */

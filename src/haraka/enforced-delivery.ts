@@ -25,6 +25,8 @@ import { catchRejection } from './rejections.js'
 export class EnforcedDelivery implements Delivery {
   /** The connection that Haraka has taken over last. */
   private session: DeliverySession | undefined
+  /** Haraka connects to this one, until it has a connection or gives up. */
+  private connecting: { readonly candidate: Candidate; readonly since: number } | undefined
   /** Hosts beyond the first are being looked up. */
   private isLookingFurther = false
   private readonly env: Environment
@@ -64,6 +66,7 @@ export class EnforcedDelivery implements Delivery {
     // A late event of a socket must not deliver what is back in the queue already.
     if (!attempt.settlement.isOpen) return
     if (this.session?.isClosed === false || this.isLookingFurther) return
+    this.gaveUp()
     const [next] = attempt.hmail.mxlist
     if (next === undefined && attempt.hasLaterHosts) {
       this.isLookingFurther = true
@@ -76,10 +79,12 @@ export class EnforcedDelivery implements Delivery {
       attempt.defer(worst)
       return
     }
-    if (next !== undefined && candidateOf(next, attempt) === undefined) {
+    const candidate = next && candidateOf(next, attempt)
+    if (next !== undefined && candidate === undefined) {
       attempt.withoutPlan()
       return
     }
+    if (candidate) this.connecting = { candidate, since: this.env.now() }
     this.expect(connectMs(attempt.hmail), 'connect or give up')
     this.watch(this.original.try_deliver())
   }
@@ -100,6 +105,7 @@ export class EnforcedDelivery implements Delivery {
 
   onSocket(mx: Mx, host: string, port: number, socket: Socket): void {
     const { attempt } = this
+    this.connecting = undefined
     attempt.settlement.progress()
     const candidate = candidateOf(mx, attempt)
     const isTaken = this.session?.isClosed === false
@@ -117,6 +123,21 @@ export class EnforcedDelivery implements Delivery {
       abandon(socket)
       throw error
     }
+  }
+
+  /** Haraka goes on to the next host without having had a connection to the last one. */
+  private gaveUp(): void {
+    const { attempt, connecting, env } = this
+    if (connecting === undefined) return
+    this.connecting = undefined
+    const { host, mx } = connecting.candidate
+    const seconds = ((env.now() - connecting.since) / 1_000).toFixed(1)
+    const place = mx.path ?? `${String(mx.exchange)} port ${String(mx.port)}`
+    attempt.report({
+      kind: 'unreached',
+      host,
+      detail: `${place}: no connection after ${seconds} s`,
+    })
   }
 
   /** None of the hosts so far took the message: those of the rest of a long list do. */

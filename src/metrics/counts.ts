@@ -120,6 +120,7 @@ function countMail(context: Context, event: MailEvent): void {
       return
     case 'plan':
     case 'routed':
+    case 'unreached':
     case 'session':
     case 'delivered':
       return

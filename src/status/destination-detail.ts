@@ -102,6 +102,14 @@ export type HostAttempt =
       /** The name in the certificate that matched; undefined: DANE-EE needs none. */
       readonly name: string | undefined
     }
+  /** No connection to one of its addresses, the last one that was tried. */
+  | {
+      readonly kind: 'unreached'
+      readonly at: Instant
+      readonly phrase: string
+      /** The address, and how long Haraka waited. */
+      readonly detail: string
+    }
   | {
       readonly kind: 'refused'
       readonly at: Instant

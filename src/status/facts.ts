@@ -63,13 +63,18 @@ export type Attempted = { readonly at: Instant } & (
       readonly session: Session
     }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | Unreached
 )
+
+type Unreached = Extract<MailEvent, { kind: 'unreached' }>
 
 type Known = {
   dane: DaneState
   planned: Planned | undefined
   success: Success | undefined
   refusal: RefusalStatus | undefined
+  /** At the current attempt: the last address without a connection. */
+  unreached: Unreached | undefined
   readonly attempts: Map<string, Attempted>
 }
 
@@ -90,6 +95,7 @@ export class DestinationFacts {
         const known = this.change(destination)
         const { policy, plan } = event
         known.planned = { kind: 'found', at, policy, plan }
+        known.unreached = undefined
         known.dane = withoutDane(policiesOf(plan.hosts), at) ?? known.dane
         return
       }
@@ -97,6 +103,7 @@ export class DestinationFacts {
         const known = this.change(destination)
         const { policy, hosts } = event
         known.planned = { kind: 'routed', at, policy, hosts }
+        known.unreached = undefined
         known.dane = routedState(hosts, at) ?? known.dane
         return
       }
@@ -115,6 +122,12 @@ export class DestinationFacts {
           refusal: event.refusal,
         })
         return
+      case 'unreached': {
+        const known = this.change(destination)
+        known.unreached = event
+        keepAttempt(known, event.host, { at, ...event })
+        return
+      }
       case 'delivered':
         this.change(destination).success = { at, host: printable(event.host), isVerified: true }
         return
@@ -144,7 +157,14 @@ export class DestinationFacts {
       known.success = { at, host: printable(outcome.host), isVerified: false }
       return
     }
-    const { phrase, detail, host = destination } = outcome
+    const { unreached } = known
+    // Haraka says no more than that it has tried all hosts.
+    const isUnreached = outcome.host === undefined && outcome.detail === 'Tried all MXs'
+    const {
+      phrase,
+      detail,
+      host = destination,
+    } = unreached && isUnreached ? { ...unreached, phrase: phraseOf('connection-failed') } : outcome
     known.refusal = {
       at,
       outcome: outcome.outcome,
@@ -177,6 +197,7 @@ export class DestinationFacts {
       planned: undefined,
       success: undefined,
       refusal: undefined,
+      unreached: undefined,
       attempts: new Map(),
     }
     this.known.set(destination, known)

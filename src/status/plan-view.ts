@@ -155,6 +155,10 @@ function recordTexts(records: readonly TlsaRecord[]): {
 
 function viewAttempt(attempted: Attempted): HostAttempt {
   const { at } = attempted
+  if (attempted.kind === 'unreached') {
+    const { kind, detail } = attempted
+    return { kind, at, phrase: phraseOf('connection-failed'), detail: printable(detail, 400) }
+  }
   if (attempted.kind === 'refused') {
     const { reason } = attempted.refusal
     const { phrase, detail } = refusalText(attempted.refusal)

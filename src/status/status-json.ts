@@ -178,17 +178,16 @@ function requirementJson(requires: HostRequirement): Json {
 }
 
 function attemptJson(attempt: HostAttempt): Json {
-  const isRefused = attempt.kind === 'refused'
   return {
     kind: attempt.kind,
     at: time(attempt.at),
-    protocol: isRefused ? null : attempt.protocol,
-    cipher: isRefused ? null : attempt.cipher,
-    record: isRefused ? null : (attempt.record ?? null),
-    name: isRefused ? null : (attempt.name ?? null),
-    reason: isRefused ? attempt.reason : null,
-    phrase: isRefused ? attempt.phrase : null,
-    detail: isRefused ? attempt.detail : null,
+    protocol: 'protocol' in attempt ? attempt.protocol : null,
+    cipher: 'cipher' in attempt ? attempt.cipher : null,
+    record: 'record' in attempt ? (attempt.record ?? null) : null,
+    name: 'name' in attempt ? (attempt.name ?? null) : null,
+    reason: 'reason' in attempt ? attempt.reason : null,
+    phrase: 'phrase' in attempt ? attempt.phrase : null,
+    detail: 'detail' in attempt ? attempt.detail : null,
   }
 }
 

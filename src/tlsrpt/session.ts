@@ -49,6 +49,7 @@ export function sessionsOf(event: MailEvent): readonly CountedSession[] {
     case 'decision':
     case 'handshake':
     case 'refused':
+    case 'unreached':
     case 'rollover':
     case 'passed':
     case 'delivered':

@@ -73,6 +73,7 @@ describe('delivery status', () => {
       plain: { place: PLACE.unsigned, tlsa: 'none' },
       exempt: { place: PLACE.unsigned, tlsa: 'none' },
       'a.strict': { tlsa: 'none' },
+      down: { host: { isDown: true } },
     })
     const routes = Object.entries(ROUTES).map(([domain, mx]) => `'${domain}': ${mx}`)
     const router = `const [PORT, ADDRESS] = [${relays.laboratory.smtpPort}, '${relays.hostOf('good').address}']
@@ -169,6 +170,27 @@ describe('delivery status', () => {
     )
     assert.match(ran.stdout, /^ {4}10 mx-bad\.signed\.example: authenticate$/m)
     assert.match(ran.stdout, /^ {6}refused: certificate-mismatch, \d+ s ago$/m)
+  })
+
+  test('a host that accepts no connection: not refused, not untried, and the last failure says so', async () => {
+    await deferred(single, 'down')
+    const domain = relays.domainOf('down')
+    const detail = await getJson(`${single.url}?d=${domain}`)
+    assertSchema(detail)
+    const failure = new RegExp(
+      `^127\\.0\\.\\d+\\.\\d+ port ${relays.laboratory.smtpPort}: no connection after \\d+\\.\\d s$`,
+    )
+    const refusal = field(detail, 'status', 'lastRefusal')
+    assert.equal(field(refusal, 'host'), `mx-${domain}`)
+    assert.equal(field(refusal, 'phrase'), 'no connection')
+    assert.equal(field(refusal, 'reason'), null)
+    assert.match(String(field(refusal, 'detail')), failure)
+    const attempt = field(detail, 'plan', 'hosts', '0', 'lastAttempt')
+    assert.equal(field(attempt, 'kind'), 'unreached')
+    assert.match(String(field(attempt, 'detail')), failure)
+    assert.equal(field(detail, 'status', 'dane', 'kind'), 'unknown')
+    const { stdout } = await command(configOf(single.relay), domain)
+    assert.match(stdout, /^ {6}no connection, \d+ s ago$/m)
   })
 
   test('a next hop of another plugin: in the detail, in the log, and with what it showed', async () => {
@@ -273,12 +295,14 @@ describe('delivery status', () => {
     const { messages } = truthOf(relay)
     const [stopped = 0] = relay.workers()
     process.kill(stopped, 'SIGSTOP')
-    const giveUp = new AbortController()
     try {
       await until('one silent worker, and all messages', async () => {
         // Connections may be given to the stopped worker: the other ones answer.
-        const asked = Array.from({ length: 3 }, () => fetch(url, { signal: giveUp.signal }))
-        const status: unknown = await Promise.any(asked).then((response) => response.json())
+        const signal = AbortSignal.timeout(5_000)
+        const asked = Array.from({ length: 3 }, () => fetch(url, { signal }))
+        const status: unknown = await Promise.any(asked)
+          .then((response) => response.json())
+          .catch(() => undefined)
         return (
           field(status, 'relay', 'silentWorkers') === 1 &&
           field(status, 'queue', 'messages') === messages
@@ -286,7 +310,6 @@ describe('delivery status', () => {
       })
     } finally {
       process.kill(stopped, 'SIGCONT')
-      giveUp.abort()
     }
   })
 

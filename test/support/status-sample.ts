@@ -294,7 +294,12 @@ export const SAMPLE_DETAIL: DestinationDetail = {
         },
         addresses: ['198.51.100.7'],
         omittedAddresses: 2,
-        lastAttempt: undefined,
+        lastAttempt: {
+          kind: 'unreached',
+          at: before(4 * MIN),
+          phrase: 'no connection',
+          detail: '198.51.100.7 port 25: no connection after 30.0 s',
+        },
       },
     ],
     omittedHosts: 0,

@@ -204,6 +204,7 @@ function hostLines(host: unknown, isRelay: boolean, now: number): readonly strin
 
 function attemptText(host: unknown): string {
   const kind = textAt(host, 'lastAttempt', 'kind')
+  if (kind === 'unreached') return textAt(host, 'lastAttempt', 'phrase')
   if (kind === 'refused') return `refused: ${textAt(host, 'lastAttempt', 'reason')}`
   const record = textAt(host, 'lastAttempt', 'record')
   return `${kind} over ${textAt(host, 'lastAttempt', 'protocol')}${record === '-' ? '' : ` by ${record}`}`

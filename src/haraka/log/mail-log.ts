@@ -64,7 +64,8 @@ export function logMailEvent(plugin: Plugin, hmail: Hmail, event: MailEvent): vo
     case 'unjudged':
       logAudit(plugin, hmail, event)
       return
-    // The lines of their results are enough.
+    // The lines of their results are enough, and Haraka has one about a connection.
+    case 'unreached':
     case 'decision':
     case 'handshake':
     case 'session':

@@ -91,6 +91,10 @@ function attempt(shown: HostAttempt, at: Instant): Html {
           >${protocol}, ${cipher}</span
         >${record === undefined ? undefined : html`<span class="sub">matched <code>${record}</code></span>`}${name === undefined ? undefined : html`<span class="sub">name ${nameOf(name)}</span>`}`
     }
+    case 'unreached':
+      return html`${tag(shown.phrase, 'op')} ${ago(shown.at, at)}<code class="sub"
+          >${shown.detail}</code
+        >`
     case 'refused':
       return html`${tag(shown.reason, 'no')} ${ago(shown.at, at)}<span class="sub"
           >${shown.phrase}</span

@@ -333,6 +333,43 @@ test('the plan of a route: its hosts in order, with port, policy and what they s
   )
 })
 
+test('hosts without a connection: the last of this attempt explains that all were tried', () => {
+  const facts = new DestinationFacts()
+  const last = (): unknown => {
+    const refusal = facts.drain(1)[0]?.lastRefusal
+    return [refusal?.host, refusal?.phrase, refusal?.detail]
+  }
+  const allTried: Outcome = {
+    kind: 'not-accepted',
+    outcome: 'deferred',
+    host: undefined,
+    phrase: 'not delivered',
+    detail: 'Tried all MXs',
+  }
+  facts.noteMail('a.example', planned(NO_DANE, NO_DANE), 1)
+  for (const host of [MX, 'mx1\n.a.example']) {
+    const detail = '192.0.2.1 port 25: no connection\n'
+    facts.noteMail('a.example', { kind: 'unreached', host, detail }, 2)
+  }
+  // A host that did answer is the cause then.
+  facts.noteOutcome('a.example', { ...allTried, host: MX, detail: '450 later' }, 3)
+  assert.deepEqual(last(), [MX, 'not delivered', '450 later'])
+  facts.noteOutcome('a.example', allTried, 3)
+  const detail = '192.0.2.1 port 25: no connection?'
+  assert.deepEqual(last(), ['mx1?.a.example', 'no connection', detail])
+  const view = mergePlans([viewPlan(facts.planOf('a.example') ?? assert.fail())])
+  assert.deepEqual(view?.hosts[0]?.lastAttempt, {
+    kind: 'unreached',
+    at: 2,
+    phrase: 'no connection',
+    detail,
+  })
+  // At the next attempt something else was wrong.
+  facts.noteMail('a.example', planned(NO_DANE), 4)
+  facts.noteOutcome('a.example', allTried, 5)
+  assert.deepEqual(last(), ['a.example', 'not delivered', 'Tried all MXs'])
+})
+
 test('of several processes: the later one counts, in any order', () => {
   const row = (at: number, kind: 'verified' | 'encrypted'): RowFacts => ({
     destination: 'a.example',

@@ -101,6 +101,12 @@ describe('text from outside', () => {
   const KEPT = new Set(['kind', 'state', 'policy', 'route', 'security', 'outcome', 'reason'])
 })
 
+test('a host without a connection was tried, and not refused', () => {
+  const text = textOf(detail(SAMPLE_DETAIL))
+  const wanted = 'no connection 4 min ago 198.51.100.7 port 25: no connection after 30.0 s'
+  assert.ok(text.includes(wanted), text)
+})
+
 test('a plan of next hops that another plugin chose', () => {
   const { plan } = SAMPLE_DETAIL
   assert.ok(plan)
@@ -241,7 +247,7 @@ describe('one destination', () => {
       'What contoso.example can do',
       'authenticate by TLSA of mx1.contoso.example 3 1 1 0a1b2c3d4e5f6071... 2 1 1 77aa88bb99cc00dd...',
       'not contacted: TLSA lookup error _25._tcp.mx2.contoso.example TLSA: timeout',
-      'nothing: non-DNSSEC destination address-insecure 198.51.100.7 and 2 more not tried',
+      'nothing: non-DNSSEC destination address-insecure 198.51.100.7 and 2 more no connection 4 min ago',
       'from MX records that are signed and validated',
       'opportunistic , the default',
       'haraka-dane verify contoso.example',
