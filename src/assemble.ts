@@ -183,13 +183,14 @@ export async function openInspection(
  * Where the answers of this relay are in Redis: together with those of the relays that would
  * have come to the same. With `own` no resolver is believed, so what other relays have
  * believed is not either. What is secure by other trust anchors, or insecure by this
- * relay's own settings, is not for others, nor for itself once these change.
+ * relay's own settings, is not for others, nor for itself once these change. No `prefix` of
+ * dane.ini has a slash, so none is that of others with such a mark.
  */
 export function vaultOf(redis: RedisSettings, resolver: Settings['resolver']): Vault {
   const { validation } = resolver
-  const own = validation === 'own' ? 'own:' : ''
+  const own = validation === 'own' ? 'own/' : ''
   const rules = validation === 'resolver' ? USUAL_RULES : provenUnder(rulesOf(resolver))
-  const apart = rules === USUAL_RULES ? '' : `${rules.slice(0, 8)}:`
+  const apart = rules === USUAL_RULES ? '' : `${rules.slice(0, 8)}/`
   return { prefix: redis.prefix + own + apart, secret: redis.key }
 }
 

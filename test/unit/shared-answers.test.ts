@@ -24,11 +24,12 @@ function anchors(name: string, ...lines: readonly string[]): string {
   return `trust_anchors = ${file}`
 }
 
-function prefixOf(lines: string): string {
-  const { redis, resolver } = parseSettings(`[resolver]\n${lines}\n[redis]\nenabled = yes`)
+function prefixOf(lines: string, prefix = 'dane:'): string {
+  const text = `[resolver]\n${lines}\n[redis]\nenabled = yes\nprefix = ${prefix}`
+  const { redis, resolver } = parseSettings(text)
   assert.ok(redis)
   // Reports are of all relays, no matter where they are validated.
-  assert.equal(redis.prefix, 'dane:')
+  assert.equal(redis.prefix, prefix)
   return vaultOf(redis, resolver).prefix
 }
 
@@ -42,20 +43,20 @@ describe('relays share the answers of those that would have come to the same', (
     ['the default', '', /^dane:$/],
     ['auto', 'validation = auto', /^dane:$/],
     ['a resolver is believed', 'validation = resolver', /^dane:$/],
-    ['no resolver is believed', 'validation = own', /^dane:own:$/],
-    ['insecure zones (RFC 7646)', INTERNAL, /^dane:[0-9a-f]{8}:$/],
+    ['no resolver is believed', 'validation = own', /^dane:own\/$/],
+    ['insecure zones (RFC 7646)', INTERNAL, /^dane:[0-9a-f]{8}\/$/],
     [
       'insecure zones, no resolver is believed',
       `validation = own\n${INTERNAL}`,
-      /^dane:own:\w{8}:$/,
+      /^dane:own\/\w{8}\/$/,
     ],
-    ['SHA-1 (RFC 9905)', 'allow_sha1 = yes', /^dane:[0-9a-f]{8}:$/],
-    ['trust anchors', LABORATORY, /^dane:[0-9a-f]{8}:$/],
-    ['fewer trust anchors', ONE_ANCHOR, /^dane:[0-9a-f]{8}:$/],
+    ['SHA-1 (RFC 9905)', 'allow_sha1 = yes', /^dane:[0-9a-f]{8}\/$/],
+    ['trust anchors', LABORATORY, /^dane:[0-9a-f]{8}\/$/],
+    ['fewer trust anchors', ONE_ANCHOR, /^dane:[0-9a-f]{8}\/$/],
     [
       'trust anchors, no resolver is believed',
       `validation = own\n${LABORATORY}`,
-      /^dane:own:\w{8}:$/,
+      /^dane:own\/\w{8}\/$/,
     ],
     [
       'the trust anchors built in, in another order',
@@ -83,7 +84,15 @@ describe('relays share the answers of those that would have come to the same', (
       LABORATORY,
       `${LABORATORY}\n${INTERNAL}`,
     ]
-    assert.equal(new Set(all.map(prefixOf)).size, all.length)
+    assert.equal(new Set(all.map((lines) => prefixOf(lines))).size, all.length)
+  })
+
+  test('a prefix of dane.ini is never that of relays with other rules', () => {
+    for (const lines of ['validation = own', INTERNAL, `validation = own\n${INTERNAL}`]) {
+      const taken = prefixOf(lines)
+      assert.throws(() => prefixOf('', taken), SettingsError)
+      assert.notEqual(prefixOf('', taken.replaceAll('/', ':')), taken)
+    }
   })
 
   test('the contents of the file count, not its name', () => {
