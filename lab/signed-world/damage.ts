@@ -57,7 +57,7 @@ export async function damageReplies(
     kept.push({ question, lookup, replies: [...replies] })
   }
   // What is learned from damaged replies is not kept for the next.
-  const readOnly: ZoneStore = { get: (apex) => known.get(apex), put: () => undefined }
+  const readOnly: ZoneStore = { ...known, put: () => undefined }
   const threw: string[] = []
   const hung: string[] = []
   const believed: string[] = []

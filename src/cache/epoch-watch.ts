@@ -32,6 +32,8 @@ export type EpochParts = {
   readonly nonce: () => string
   /** Clears the memory of this process. @param isNews another relay may have seen a resolver fail */
   readonly flush: (isNews: boolean) => void
+  /** Called after each read of the purge token, and after `flush` if it has changed. */
+  readonly noteToken?: (isChanged: boolean) => void
 }
 
 export type EpochWatch = {
@@ -189,8 +191,11 @@ class Watch {
   }
 
   private notePurge(token: string): void {
-    if (token !== this.purges && (this.purges !== undefined || this.isLate)) this.parts.flush(false)
+    const { flush, noteToken } = this.parts
+    const isChanged = token !== this.purges && (this.purges !== undefined || this.isLate)
     this.purges = token
+    if (isChanged) flush(false)
+    noteToken?.(isChanged)
   }
 }
 

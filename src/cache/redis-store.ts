@@ -8,7 +8,8 @@
  * in a Cluster), each at most `timeoutMs`, and the wait that patience.ts allows.
  *
  * An entry is believed only in the current epoch (epoch-watch.ts), for as long as seal.ts
- * and its expiry in Redis allow. Commands, clocks, timer and randomness are passed in.
+ * and its expiry in Redis allow. What this process has written since a purge, and before it
+ * noticed, is removed again. Commands, clocks, timer and randomness are passed in.
  */
 import type { Fact, RecordType } from '../lookup.js'
 import type { DomainName } from '../name.js'
@@ -16,6 +17,7 @@ import { composeFact, parseFact } from './entry.js'
 import { createEpochWatch } from './epoch-watch.js'
 import type { EpochParts, EpochWatch } from './epoch-watch.js'
 import type { RedisCommands, Stored } from './redis-commands.js'
+import { createRecentWrites } from './recent-writes.js'
 import { createHealth } from './redis-health.js'
 import type { Health, HealthParts } from './redis-health.js'
 import { createLeases } from './redis-leases.js'
@@ -51,18 +53,10 @@ export function createRedisStore(parts: RedisParts): RedisStore {
   const { commands, vault, now, wall } = parts
   const health = createHealth(parts)
   const { attempt } = health
-  const epochs = createEpochWatch({ ...parts, attempt })
+  const { toText, set, noteToken } = createWriter(parts, health, () => epochs.forWriting())
+  const epochs = createEpochWatch({ ...parts, attempt, noteToken })
   const get = createReader(parts, attempt, epochs)
   const leases = createLeases({ ...parts, attempt, get, isHolding: epochs.isHolding })
-
-  /** The entry to store; undefined if it is not shared. */
-  function toText(key: string, body: string, lifeMs: number): string | undefined {
-    if (lifeMs <= 0 || health.isResting('write')) return undefined
-    const epoch = epochs.forWriting()
-    if (epoch === undefined) return undefined
-    const text = composeEntry(vault, key, { epoch, askedAt: wall(), lifeMs, body })
-    return text.length <= MAX_ENTRY ? text : undefined
-  }
 
   return {
     async find(name, type) {
@@ -91,10 +85,7 @@ export function createRedisStore(parts: RedisParts): RedisStore {
       const lifeMs = found ? Math.floor(found.expiresAt - now()) : 0
       const text = found && toText(key, composeFact(found), lifeMs)
       // In this order on one connection: no process sees the claim ended before the fact is stored.
-      await Promise.all([
-        text !== undefined && attempt('write', () => commands.set(key, text, lifeMs)),
-        leases.end(name, type),
-      ])
+      await Promise.all([text !== undefined && set(key, text, lifeMs), leases.end(name, type)])
     },
 
     zones: {
@@ -116,7 +107,7 @@ export function createRedisStore(parts: RedisParts): RedisStore {
       async write(id, body, lifeMs) {
         const key = zoneKey(vault, id)
         const text = toText(key, body, lifeMs)
-        if (text !== undefined) await attempt('write', () => commands.set(key, text, lifeMs))
+        if (text !== undefined) await set(key, text, lifeMs)
       },
     },
 
@@ -129,6 +120,44 @@ export function createRedisStore(parts: RedisParts): RedisStore {
     look: epochs.look,
     lapse: epochs.lapse,
     isPending: epochs.isPending,
+  }
+}
+
+/** What this process writes, and what of it is removed again after a purge. */
+function createWriter(
+  { commands, vault, wall }: RedisParts,
+  { attempt, isResting }: Health,
+  epochForWriting: () => string | undefined,
+) {
+  const recent = createRecentWrites()
+
+  /** What was written after a purge, but before it was noticed here, may rest on what it was to remove. */
+  function withdraw(): void {
+    for (const key of recent.take()) {
+      attempt('write', () => commands.remove(key)).catch(nothing)
+    }
+  }
+
+  return {
+    /** The entry to store; undefined if it is not shared. */
+    toText: (key: string, body: string, lifeMs: number): string | undefined => {
+      if (lifeMs <= 0 || isResting('write')) return undefined
+      const epoch = epochForWriting()
+      if (epoch === undefined) return undefined
+      const text = composeEntry(vault, key, { epoch, askedAt: wall(), lifeMs, body })
+      return text.length <= MAX_ENTRY ? text : undefined
+    },
+
+    set: (key: string, text: string, lifeMs: number): Promise<unknown> =>
+      attempt('write', () => {
+        recent.note(key)
+        return commands.set(key, text, lifeMs)
+      }),
+
+    noteToken: (isChanged: boolean): void => {
+      if (isChanged) withdraw()
+      else recent.settle()
+    },
   }
 }
 

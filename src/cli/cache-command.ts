@@ -13,6 +13,7 @@
  */
 import { algorithmText, assembleResolver, openInspection } from '../assemble.js'
 import type { StoredZone } from '../assemble.js'
+import { RECORD_TYPES } from '../lookup.js'
 import type { Fact, RecordType, Resolver } from '../lookup.js'
 import { lookupText } from '../lookup-text.js'
 import { tlsaOwner } from '../name.js'
@@ -115,14 +116,20 @@ async function removeOf(
   const { inspection } = sources
   const unknown: string[] = []
   const names = new Set<DomainName>()
-  let answers = 0
+  const entries: Entry[] = []
   for (const domain of domains) {
-    for await (const { name, type } of walk(sources, domain, names, unknown)) {
-      if (await inspection.remove(name, type)) answers++
-    }
+    for await (const entry of walk(sources, domain, names, unknown)) entries.push(entry)
   }
+  const removed = await Promise.all(entries.map(({ name, type }) => inspection.remove(name, type)))
+  const answers = removed.filter(Boolean).length
   const zones = await inspection.removeZonesOf(names)
   await inspection.tellRelays()
+  // Relays withdraw what they write from now on, until they notice. What they have written
+  // in the meantime is removed here, whether there was an entry before or not.
+  await Promise.all(
+    [...names].flatMap((name) => RECORD_TYPES.map((type) => inspection.remove(name, type))),
+  )
+  await inspection.removeZonesOf(names)
   return { answers, zones, unknown }
 }
 

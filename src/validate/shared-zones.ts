@@ -49,6 +49,7 @@ export function createSharedZones({ memory, texts, policy, now }: SharedZonePart
 
   return {
     get: (apex) => memory.get(apex),
+    generation: () => memory.generation(),
     put(zone) {
       memory.put(zone)
       const lifeMs = Math.floor(zone.expiresAt - now())

@@ -69,7 +69,6 @@ export function createValidator(parts: ValidatorParts): Validator {
     policy: { sha1: isSha1Allowed },
     now,
     yieldTurn,
-    keep,
   }
 
   function kept(apex: WireName): Zone | undefined {
@@ -95,7 +94,12 @@ export function createValidator(parts: ValidatorParts): Validator {
     deadline: number,
     seen: InquiryParts['kept'],
   ): Promise<Inquiry> {
-    const inquiry = await inquire({ ...common, kept: seen }, name, type, deadline)
+    const since = zones.generation()
+    // What was asked before everything was forgotten may be what is to be forgotten.
+    const keepNew = (zone: Zone): void => {
+      if (zones.generation() === since) keep(zone)
+    }
+    const inquiry = await inquire({ ...common, kept: seen, keep: keepNew }, name, type, deadline)
     const { questions, rounds } = inquiry
     observe?.({ kind: 'validated', name, type, questions, rounds })
     return inquiry

@@ -28,14 +28,14 @@ export type ZoneStore = {
   /** What this process knows; the caller checks expiry and anchors. */
   get(apex: WireName): KeptZone | undefined
   put(zone: KeptZone): void
+  /** Changes whenever everything is forgotten. What was asked before must not be put then. */
+  generation(): number
   /** Fetches what other processes know of these names, so that `get` has it. Never rejects. */
   load?(apexes: readonly WireName[], under: string): Promise<void>
 }
 
 export type ClearableZones = ZoneStore & {
   clear(): void
-  /** Changes with each `clear`. */
-  generation(): number
 }
 
 /** @param most zones kept; about 1 kB each */

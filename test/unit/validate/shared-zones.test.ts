@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { composeEpoch, epochKey, purgeKey } from '../../../src/cache/epoch.js'
 import { createRedisStore } from '../../../src/cache/redis-store.js'
+import { RR_TYPE } from '../../../src/signed-message.js'
 import { createSharedZones } from '../../../src/validate/shared-zones.js'
 import type { ValidatorParts } from '../../../src/validate/validator.js'
 import { createMemoryZones } from '../../../src/validate/zone-store.js'
@@ -11,7 +12,7 @@ import { createClock } from '../../support/clock.js'
 import { createRedisMap } from '../../support/redis-map.js'
 import { wire } from '../../support/signed-records.js'
 import { createWorld, NOW } from '../../support/signed-world.js'
-import { outcome, rig } from '../../support/validator-rig.js'
+import { domain, outcome, rig } from '../../support/validator-rig.js'
 
 const WORLD = createWorld({
   '.': {},
@@ -113,6 +114,9 @@ describe('zones in Redis', () => {
     const { process, redis } = sharing()
     const first = await process()
     await first.look('mail.example.org', 'A')
+    // Else it would withdraw what it has just written.
+    await first.store.look()
+    await first.store.look()
     for (const key of redis.keys()) {
       if (key.endsWith(':example.org')) redis.drop(key)
     }
@@ -182,6 +186,48 @@ describe('zones in Redis', () => {
       assert.ok(second.asked.includes('DNSKEY example.org'))
     })
   }
+
+  test('an answer shared after a purge that was not noticed yet is withdrawn', async () => {
+    const { process, redis, clock } = sharing()
+    const first = await process()
+    const answer = await first.look('mail.example.org', 'A')
+    if (answer.kind !== 'found') throw new Error(outcome(answer))
+    const share = (host: string) =>
+      first.store.release(domain(host), 'A', { ...answer, expiresAt: clock.now() + 60_000 })
+    await share('early.example.org')
+    await first.store.look()
+    await first.store.look()
+    redis.put(purgeKey(VAULT), 'token', undefined)
+    await share('late.example.org')
+    const answers = () => redis.keys().filter((key) => key.includes(':A:'))
+    assert.deepEqual(answers(), ['p:2:A:early.example.org', 'p:2:A:late.example.org'])
+    await first.store.look()
+    await first.store.look()
+    assert.deepEqual(answers(), ['p:2:A:early.example.org'])
+  })
+
+  test('what was asked before a purge is not kept, nor shared', async () => {
+    const { process, redis } = sharing()
+    let purge = (): unknown => undefined
+    const first = await process({
+      ask: async (question) => {
+        const reply = WORLD.answer(question)
+        if (question.type === RR_TYPE.DNSKEY && question.name === wire('org')) await purge()
+        return reply
+      },
+    })
+    purge = () => {
+      for (const key of redis.keys()) if (key.includes(':zone:')) redis.drop(key)
+      redis.put(purgeKey(VAULT), 'token', undefined)
+      return first.store.look()
+    }
+    assert.equal(outcome(await first.look('mail.plain.org', 'A')), 'found insecure')
+    assert.deepEqual(
+      redis.keys().filter((key) => key.includes(':zone:')),
+      [],
+    )
+    assert.equal(first.memory.get(wire('plain.org')), undefined)
+  })
 
   for (const [what, more] of [
     ['other anchors', { insecureZones: [wire('elsewhere.example')] }],
