@@ -34,6 +34,20 @@ export function isPrivateAddress(text: string): boolean {
 }
 
 /**
+ * Whether reports would name an address that means nothing outside.
+ *
+ * @param named by the operator, for each family
+ * @param own addresses of this machine; they count if the operator has named none
+ */
+export function willNamePrivate(
+  named: Readonly<Record<'ipv4' | 'ipv6', string | undefined>>,
+  own: readonly string[],
+): boolean {
+  const given = [named.ipv4, named.ipv6].filter((each) => each !== undefined)
+  return given.length > 0 ? given.some(isPrivateAddress) : own.every(isPrivateAddress)
+}
+
+/**
  * Special-purpose blocks, also those that the registries call globally reachable: no mail
  * relay has an address there, and no receiver of reports.
  */

@@ -2,8 +2,9 @@
  * Checks what TLS reports need: the DKIM key and its record, and the addresses in them.
  *
  * Receivers ignore a report whose signature does not verify, and no one informs the sender
- * (RFC 8460 §3). Effects: reads the key, one lookup.
+ * (RFC 8460 §3). Effects: reads the key and this machine's addresses, one lookup.
  */
+import { networkInterfaces } from 'node:os'
 import { failureText } from '../../lookup.js'
 import type { Resolver } from '../../lookup.js'
 import { parseDomainName } from '../../name.js'
@@ -11,6 +12,7 @@ import { readDkimKey } from '../../settings/config-folder.js'
 import type { TlsrptSettings } from '../../settings/tlsrpt-settings.js'
 import { errorText } from '../../text.js'
 import { checkDkimRecord, dkimRecordFor } from '../../tlsrpt/dkim-record.js'
+import { willNamePrivate } from '../../tlsrpt/public-address.js'
 import { ok, problem, unknown, warning } from './finding.js'
 import type { Finding } from './finding.js'
 
@@ -23,7 +25,11 @@ export async function tlsrptFindings(
   if (settings === undefined) return []
   const asking = resolver()
   try {
-    return [await dkimFinding(settings, folder, asking), ...alignmentFindings(settings)]
+    return [
+      await dkimFinding(settings, folder, asking),
+      alignmentFinding(settings),
+      addressFinding(settings),
+    ]
   } finally {
     asking.close()
   }
@@ -62,19 +68,33 @@ async function dkimFinding(
 }
 
 /** The signature and From have the same domain by construction; contact may have another. */
-function alignmentFindings({ contact, submitter }: TlsrptSettings): readonly Finding[] {
+function alignmentFinding({ contact, submitter }: TlsrptSettings): Finding {
   const domain = contact.slice(contact.lastIndexOf('@') + 1)
   const isBelow = (name: string, other: string): boolean => `.${name}`.endsWith(`.${other}`)
   if (isBelow(domain, submitter) || isBelow(submitter, domain)) {
-    return [ok(TOPIC, `From, the DKIM signature and contact are of one domain (${submitter})`)]
+    return ok(TOPIC, `From, the DKIM signature and contact are of one domain (${submitter})`)
   }
-  return [
-    warning(
-      TOPIC,
-      `contact is of ${domain}, and From of ${submitter}, which signs: receivers may take the report for a forgery`,
-      'use addresses of one domain',
-    ),
-  ]
+  return warning(
+    TOPIC,
+    `contact is of ${domain}, and From of ${submitter}, which signs: receivers may take the report for a forgery`,
+    'use addresses of one domain',
+  )
+}
+
+/** RFC 8460 §4.4 `sending-mta-ip`. */
+function addressFinding({ sendingIp }: TlsrptSettings): Finding {
+  const own = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  const addresses = own.map(({ address }) => address)
+  const named = [sendingIp.ipv4, sendingIp.ipv6].filter((each) => each !== undefined)
+  const shown = named.length > 0 ? `sending_ip (${named.join(', ')})` : 'what mail is sent from'
+  if (!willNamePrivate(sendingIp, addresses)) {
+    return ok(TOPIC, `the address that reports name is public: ${shown}`)
+  }
+  return warning(
+    TOPIC,
+    `reports name an address that is not public: ${shown}; receivers cannot find the relay by it, and it shows your network`,
+    'set sending_ip to the public address that mail is sent from',
+  )
 }
 
 const TOPIC = 'tlsrpt'

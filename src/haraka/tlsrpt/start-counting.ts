@@ -11,7 +11,7 @@ import { openReportStore } from '../../assemble-reports.js'
 import type { RunningStore } from '../../assemble-reports.js'
 import type { Resolver } from '../../lookup.js'
 import type { Settings } from '../../settings/settings.js'
-import { isPrivateAddress } from '../../tlsrpt/public-address.js'
+import { willNamePrivate } from '../../tlsrpt/public-address.js'
 import { createFindRecord } from '../../tlsrpt/find-record.js'
 import { member } from '../host.js'
 import type { Plugin } from '../host.js'
@@ -65,12 +65,10 @@ function warnOfAddress(
   { tlsrpt }: Pick<Settings, 'tlsrpt'>,
 ): void {
   if (tlsrpt === undefined) return
-  const { ipv4, ipv6 } = tlsrpt.sendingIp
-  if (ipv4 !== undefined || ipv6 !== undefined) return
-  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
-  const own = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
-  if (!own.every(({ address }) => isPrivateAddress(address))) return
+  const own = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  const addresses = own.map(({ address }) => address)
+  if (!willNamePrivate(tlsrpt.sendingIp, addresses)) return
   log.logwarn(
-    'TLS reports will name a private address of this machine: set [tlsrpt] sending_ip to the public address that mail is sent from',
+    'TLS reports will name an address that is not public: set [tlsrpt] sending_ip to the public address that mail is sent from',
   )
 }
