@@ -33,7 +33,7 @@ export async function runTlsrpt(
   folder: string,
   [action, ...rest]: readonly string[],
 ): Promise<number> {
-  const act = ACTIONS[action ?? '']
+  const act = ACTIONS.get(action ?? '')
   if (act === undefined) throw new UsageError('expected tlsrpt show, preview, send or log')
   const { tlsrpt } = settings
   if (tlsrpt === undefined)
@@ -70,12 +70,12 @@ type Asked = { readonly domain: DomainName | undefined; readonly day: UtcDay | u
 
 type Action = (parts: Parts, asked: Asked) => Promise<number>
 
-const ACTIONS: Readonly<Record<string, Action | undefined>> = {
-  show: (parts, asked) => withKey(asked, (key) => show(parts, key)),
-  preview: (parts, asked) => withKey(asked, (key) => preview(parts, key)),
-  send: (parts, asked) => withKey(asked, (key) => send(parts, key)),
-  log: (parts, asked) => log(parts, asked),
-}
+const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+  ['show', (parts, asked) => withKey(asked, (key) => show(parts, key))],
+  ['preview', (parts, asked) => withKey(asked, (key) => preview(parts, key))],
+  ['send', (parts, asked) => withKey(asked, (key) => send(parts, key))],
+  ['log', (parts, asked) => log(parts, asked)],
+])
 
 function withKey(
   { domain, day }: Asked,

@@ -25,6 +25,9 @@ export const TLSRPT_INI = [
   'sending_ip = 192.0.2.1',
 ].join('\n')
 
+/** The DKIM record of the key in `TLSRPT_FILES`. */
+export const TLSRPT_RECORD = pair.record
+
 export const TLSRPT_FILES: Readonly<Record<string, string>> = { 'tlsrpt.pem': pair.pem }
 
 /** Looks of the sender are half a second apart. */
