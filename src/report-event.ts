@@ -33,4 +33,6 @@ export type ReportEvent = {
   readonly uri: string
   readonly outcome: ReportOutcome
   readonly detail: string
+  /** Whether the record that names the place was secure; undefined: not known at this step. */
+  readonly isSecure?: boolean
 }

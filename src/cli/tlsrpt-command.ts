@@ -85,11 +85,11 @@ function withKey(
   return act({ domain, day: day ?? utcDay(Date.now() - DAY_MS) })
 }
 
-async function show({ store, findRecord }: Parts, key: ReportKey): Promise<number> {
+async function show({ store, findRecord, settings }: Parts, key: ReportKey): Promise<number> {
   const counts = await store.read(key)
   if (counts === undefined) return nothing(store, key)
   for (const line of countsText(counts)) console.log(line)
-  console.log(recordText(await findRecord(key.domain)))
+  console.log(recordText(await findRecord(key.domain), settings.isDnssecRequired))
   console.log(stateText(key, await store.state(key), Date.now()))
   return 0
 }
@@ -98,7 +98,7 @@ async function preview({ store, findRecord, settings }: Parts, key: ReportKey): 
   const counts = await store.read(key)
   if (counts === undefined) return nothing(store, key)
   console.log(JSON.stringify(toReport(counts, settings).report, undefined, 2))
-  console.error(recordText(await findRecord(key.domain)))
+  console.error(recordText(await findRecord(key.domain), settings.isDnssecRequired))
   if (settings.isOnlyFailures && !hasFailures(counts)) {
     console.error('not sent: no session failed, and dane.ini has only_failures = yes')
   }

@@ -16,11 +16,16 @@ export function countsText(counts: DayCounts): readonly string[] {
   ]
 }
 
-export function recordText(lookup: RecordLookup): string {
+/** @param isDnssecRequired as dane.ini says */
+export function recordText(lookup: RecordLookup, isDnssecRequired: boolean): string {
   switch (lookup.kind) {
     case 'found': {
       const { record, isSecure } = lookup
-      const how = isSecure ? 'signed' : 'not signed: whoever forges it reads the report'
+      const how = isSecure
+        ? 'signed'
+        : isDnssecRequired
+          ? 'not signed, so no report is sent: require_dnssec = yes'
+          : 'not signed: whoever forges it reads the report'
       return `record: ${record.rua.map((uri) => printable(uriText(uri), 1_100)).join(', ')} (${how})`
     }
     case 'none':

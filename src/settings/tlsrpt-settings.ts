@@ -24,6 +24,8 @@ export type TlsrptSettings = {
   }
   /** No report of a day without failures. */
   readonly isOnlyFailures: boolean
+  /** Reports only to domains whose record is secure. */
+  readonly isDnssecRequired: boolean
   /** Domains that get no report and are not counted: the name, or `.name` for all below it. */
   readonly exclude: ReadonlySet<string>
   /** Public addresses of this relay for `sending-mta-ip`, at most one of each family; undefined: as seen. */
@@ -42,6 +44,7 @@ export function readTlsrpt(reader: OptionReader): TlsrptSettings | undefined {
   const selector = reader.parsed('tlsrpt', 'dkim_selector', SELECTOR_WANTED, parseSelector)
   const rest = {
     isOnlyFailures: reader.isOn('tlsrpt', 'only_failures', false),
+    isDnssecRequired: reader.isOn('tlsrpt', 'require_dnssec', false),
     exclude: new Set(reader.list('tlsrpt', 'exclude', EXCLUDE_WANTED, parseExcluded, String)),
     sendingIp: reader.parsed('tlsrpt', 'sending_ip', SENDING_IP_WANTED, parseSendingIp) ?? NO_IP,
     retentionMs: reader.duration('tlsrpt', 'retention', 48 * HOUR_MS, 720 * HOUR_MS, 72 * HOUR_MS),

@@ -29,6 +29,17 @@ export type RecordLookup =
 /** Answered from a cache for the TTL. Never rejects. */
 export type FindRecord = (domain: DomainName) => Promise<RecordLookup>
 
+/**
+ * Whether a report may go where the record says. Without DNSSEC, a record can be forged, and
+ * the forger gets the report.
+ */
+export function isAcceptable(
+  { isSecure }: Pick<Extract<RecordLookup, { kind: 'found' }>, 'isSecure'>,
+  isDnssecRequired: boolean,
+): boolean {
+  return isSecure || !isDnssecRequired
+}
+
 /** URIs of one record that are used; the rest are ignored. */
 export const MAX_URIS = 5
 

@@ -19,6 +19,7 @@ import type { PostResult } from './post.js'
 import { isSettled, progressText, readProgress, targetId, uriText, withTarget } from './progress.js'
 import type { Progress, Target, TargetResult } from './progress.js'
 import { noteAcceptance, noteOutcome, noteRefusal, whySpared } from './receivers.js'
+import { isAcceptable } from './record.js'
 import type { FindRecord, ReportUri, TlsrptRecord } from './record.js'
 import { hasFailures, toReport } from './report.js'
 import type { Reporter } from './report.js'
@@ -44,6 +45,8 @@ export type SenderParts = {
   readonly findRecord: FindRecord
   readonly reporter: Reporter
   readonly isOnlyFailures: boolean
+  /** A record that is not secure names no place that may have the report. */
+  readonly isDnssecRequired: boolean
   /** The operator wants no report to this domain. */
   readonly isExcluded: (domain: ReportKey['domain']) => boolean
   readonly post: (
@@ -88,6 +91,8 @@ class Sending {
   private readonly claim: Claim
   private readonly key: ReportKey
   private progress: Progress
+  /** Of the record, once it was asked for. */
+  private isSecure: boolean | undefined
 
   constructor(parts: SenderParts, claim: Claim) {
     this.parts = parts
@@ -113,6 +118,7 @@ class Sending {
     const lookup = await parts.findRecord(key.domain)
     if (lookup.kind === 'none') return this.done('no TLSRPT record')
     if (lookup.kind === 'failed') return this.later(`no answer from DNS: ${lookup.detail}`, [])
+    this.isSecure = lookup.isSecure
     return this.sendTo(lookup.record, counts)
   }
 
@@ -138,13 +144,20 @@ class Sending {
       return
     }
     if (known !== undefined && isSettled(known)) return
-    const spared = await whySpared(parts.store, uri, parts.now())
+    const spared = this.whyUnsigned() ?? (await whySpared(parts.store, uri, parts.now()))
     if (spared !== undefined) {
       await this.settle(uri, { result: 'refused', outcome: 'spared', detail: spared })
       return
     }
     if (uri.kind === 'mailto') await this.mail(uri, counts, json)
     else await this.post(uri, json)
+  }
+
+  private whyUnsigned(): string | undefined {
+    const { isSecure = false } = this
+    return isAcceptable({ isSecure }, this.parts.isDnssecRequired)
+      ? undefined
+      : 'the record is not signed, and dane.ini has require_dnssec = yes'
   }
 
   private async mail(
@@ -221,7 +234,16 @@ class Sending {
   private async tell(uri: ReportUri, outcome: ReportOutcome, detail: string): Promise<void> {
     const { parts, key } = this
     const way = uri.kind === 'mailto' ? 'mail' : 'https'
-    parts.report({ kind: 'report', ...key, way, uri: uriText(uri), outcome, detail })
+    const { isSecure } = this
+    parts.report({
+      kind: 'report',
+      ...key,
+      way,
+      uri: uriText(uri),
+      outcome,
+      detail,
+      ...(isSecure !== undefined && { isSecure }),
+    })
     await noteOutcome(parts.store, key, uri, { kind: outcome, detail, at: parts.now() })
   }
 

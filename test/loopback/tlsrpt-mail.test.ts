@@ -25,6 +25,9 @@ const asksFor = (label: string, ...rua: readonly string[]) => ({
   domain: `${label}.${PLACE.signed}`,
   records: [`_smtp._tls.${label}.${PLACE.signed}. TXT "v=TLSRPTv1; rua=${rua.join(',')}"`],
 })
+const UNSIGNED = `asks-unsigned.${PLACE.unsigned}`
+const domainOf = (label: string): string =>
+  label === 'unsigned' ? UNSIGNED : `asks-${label}.${PLACE.signed}`
 const mailto = (label: string): string => `mailto:tls@${label}.${PLACE.signed}`
 
 describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
@@ -50,6 +53,10 @@ describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
           asksFor(`asks-${label}`, mailto(label)),
         ),
         asksFor('asks-web', endpoint.url),
+        {
+          domain: UNSIGNED,
+          records: [`_smtp._tls.${UNSIGNED}. TXT "v=TLSRPTv1; rua=${endpoint.url}"`],
+        },
         asksFor('asks-inside', `https://inside.${PLACE.signed}:${port}/`),
         asksFor('asks-other', `https://other.${PLACE.signed}:${port}/`),
         {
@@ -74,6 +81,7 @@ describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
     labels: readonly string[],
     work: (relay: Haraka, clock: MovedClock) => Promise<void>,
     more: Partial<HarakaOptions> = {},
+    ini = '',
   ): Promise<void> {
     const clock = new MovedClock(mkdtempSync(path.join(folder, 'clock-')))
     await relays.withRelay(
@@ -94,8 +102,8 @@ describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
         await store.add(
           labels.map((label) => ({
             day: utcDay(clock.now() - DAY_MS),
-            domain: name(`asks-${label}.${PLACE.signed}`),
-            policy: { kind: 'no-policy-found', domain: name(`asks-${label}.${PLACE.signed}`) },
+            domain: name(domainOf(label)),
+            policy: { kind: 'no-policy-found', domain: name(domainOf(label)) },
             detail: undefined,
             sessions: 3,
           })),
@@ -104,7 +112,7 @@ describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
         clock.move(600_000)
         await work(relay, clock)
       },
-      TLSRPT_INI,
+      `${TLSRPT_INI}\n${ini}`,
     )
   }
 
@@ -169,16 +177,20 @@ describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
     })
   })
 
-  test('RFC 8460 §5.4: by HTTPS, to a public address with a certificate for its name', async () => {
-    await withReports(['web', 'inside', 'other'], async (relay) => {
-      await relay.logged('TLS report delivered')
-      await relay.logged('TLS report refused')
-      await relay.logged('TLS report not accepted yet')
+  test('[TLSRPT-67 TLSRPT-73] by HTTPS, to a public address, with a certificate, by a signed record', async () => {
+    const posting = async (relay: Haraka): Promise<void> => {
+      for (const kind of ['delivered', 'refused', 'not accepted yet', 'not sent']) {
+        await relay.logged(`TLS report ${kind}`)
+      }
       const lines = relay.log().filter((line) => line.includes(' to https://'))
       const lineOf = (label: string): string =>
         lines.find((line) => line.includes(`asks-${label}.`)) ?? ''
-      assert.match(lineOf('web'), /delivered: .*\/v1\/report: HTTP status 201/)
+      assert.match(lineOf('web'), /delivered: .*\/v1\/report \(record signed\): HTTP status 201/)
       assert.match(lineOf('inside'), /refused: .*an address that is not public: 127\.0\.0\.1/)
+      assert.match(
+        lineOf('unsigned'),
+        /not sent: .*\(record not signed\): the record is not signed/,
+      )
       assert.match(lineOf('other'), /not accepted yet.*altnames: Host: other\.signed\.example/)
       const [report, second] = endpoint.reports
       assert.match(report?.['report-id'] ?? '', /^\d+\.asks-web\.signed\.example@relay\.example$/)
@@ -186,7 +198,9 @@ describe('reports of a Haraka', { concurrency: 4, timeout: 300_000 }, () => {
       assert.equal(second, undefined)
       // That of the report, and that of the name which the certificate does not have.
       assert.equal(endpoint.connections(), 2)
-    })
+    }
+    const labels = ['web', 'inside', 'other', 'unsigned']
+    await withReports(labels, posting, {}, 'require_dnssec = yes\n')
   })
 
   test('haraka-plugin-dkim adds no second signature, and no hook of it ends Haraka', async () => {

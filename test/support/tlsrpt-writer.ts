@@ -20,7 +20,11 @@ const counting = new Counting({
       isSecure: true,
       record: { rua: [{ kind: 'mailto', address: 'a@example.org' }] },
     }),
-  settings: () => ({ exclude: new Set(), sendingIp: { ipv4: undefined, ipv6: undefined } }),
+  settings: () => ({
+    exclude: new Set(),
+    sendingIp: { ipv4: undefined, ipv6: undefined },
+    isDnssecRequired: false,
+  }),
   now: () => Date.now(),
   onCounted: () => undefined,
 })

@@ -41,7 +41,7 @@ describe('docs/options.md', () => {
 
   test('has a range or words to check', () => {
     assert.equal(options.filter(({ range }) => range !== undefined).length, 14)
-    assert.equal(options.filter(({ words }) => words.length > 0).length, 13)
+    assert.equal(options.filter(({ words }) => words.length > 0).length, 14)
   })
 
   for (const option of options) {

@@ -13,7 +13,7 @@ export function logReport(
   event: ReportEvent,
 ): void {
   const { day, domain, outcome } = event
-  const where = `${domain} of ${day} to ${printable(event.uri, 300)}`
+  const where = `${domain} of ${day} to ${printable(event.uri, 300)}${recordText(event)}`
   const detail = printable(event.detail, 300)
   switch (outcome) {
     case 'queued':
@@ -37,4 +37,10 @@ export function logReport(
     case 'given-up':
       log.lognotice(`TLS report given up: ${where}: ${detail}`)
   }
+}
+
+/** Without DNSSEC, whoever forges the record reads the report. */
+function recordText({ isSecure }: ReportEvent): string {
+  if (isSecure === undefined) return ''
+  return isSecure ? ' (record signed)' : ' (record not signed)'
 }

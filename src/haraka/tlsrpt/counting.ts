@@ -18,6 +18,7 @@ import { errorText } from '../../text.js'
 import { Counter } from '../../tlsrpt/counter.js'
 import { endOf, utcDay } from '../../tlsrpt/day.js'
 import type { UtcDay } from '../../tlsrpt/day.js'
+import { isAcceptable } from '../../tlsrpt/record.js'
 import type { FindRecord } from '../../tlsrpt/record.js'
 import { sessionsOf } from '../../tlsrpt/session.js'
 import type { CountedSession } from '../../tlsrpt/session.js'
@@ -27,12 +28,14 @@ import { isReportMail } from './report-mail.js'
 import { createWanted } from './wanted.js'
 import type { Wanted } from './wanted.js'
 
+type CountingSettings = Pick<TlsrptSettings, 'exclude' | 'sendingIp' | 'isDnssecRequired'>
+
 export type CountingParts = {
   readonly log: Pick<ProcessLog, 'logwarn' | 'lognotice'>
   readonly store: RunningStore
   readonly findRecord: FindRecord
   /** Of the settings in force; undefined: nothing is counted. */
-  readonly settings: () => Pick<TlsrptSettings, 'exclude' | 'sendingIp'> | undefined
+  readonly settings: () => CountingSettings | undefined
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** A session was counted. */
@@ -60,7 +63,14 @@ export class Counting {
 
   constructor(parts: CountingParts) {
     this.parts = parts
-    this.wanted = createWanted(parts.findRecord, parts.now, (domain, isWanted) => {
+    // Where no report would be sent, nothing is counted.
+    const findRecord: FindRecord = async (domain) => {
+      const lookup = await parts.findRecord(domain)
+      const isDnssecRequired = parts.settings()?.isDnssecRequired === true
+      const isUnsigned = lookup.kind === 'found' && !isAcceptable(lookup, isDnssecRequired)
+      return isUnsigned ? { kind: 'none' } : lookup
+    }
+    this.wanted = createWanted(findRecord, parts.now, (domain, isWanted) => {
       this.answered(domain, isWanted)
     })
     this.timer = setInterval(() => {

@@ -98,6 +98,7 @@ export class Reports {
       findRecord: createFindRecord(resolver),
       reporter: settings,
       isOnlyFailures: settings.isOnlyFailures,
+      isDnssecRequired: settings.isDnssecRequired,
       isExcluded: (domain) => isExcluded(settings, domain),
       post: (endpoint, body, beforeLast) => post(posting, endpoint, body, beforeLast),
       queue: (mail) => this.queue(mail, settings),

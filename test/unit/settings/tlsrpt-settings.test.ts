@@ -24,6 +24,7 @@ describe('[tlsrpt]', () => {
 
   test('is read', () => {
     const text = `${FULL}only_failures = yes
+require_dnssec = yes
 exclude[] = example.net
 exclude[] = .Example.COM
 sending_ip = 192.0.2.1, 2001:db8::1
@@ -35,6 +36,7 @@ retention = 100h`
       submitter: 'reports.example.org',
       dkim: { keyFile: 'tlsrpt.pem', selector: 'tlsrpt' },
       isOnlyFailures: true,
+      isDnssecRequired: true,
       exclude: new Set(['example.net', '.example.com']),
       sendingIp: { ipv4: '192.0.2.1', ipv6: '2001:db8::1' },
       retentionMs: 360_000_000,

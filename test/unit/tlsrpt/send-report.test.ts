@@ -58,6 +58,7 @@ function world(...rua: readonly ReportUri[]): World {
     findRecord: () => Promise.resolve(w.lookup),
     reporter: REPORTER,
     isOnlyFailures: false,
+    isDnssecRequired: false,
     isExcluded: () => false,
     post: async (_, __, beforeLast) => {
       const result = w.posts.shift()?.() ?? { kind: 'accepted', detail: 'HTTP status 200' }
@@ -146,6 +147,35 @@ describe('a report', () => {
       assert.equal(w.queued.length, sent)
     })
   }
+
+  for (const [isRequired, isSecure, sent, wanted] of [
+    [true, false, [0, 0], ['spared', 'spared']],
+    [true, true, [1, 1], ['queued', 'accepted']],
+    [false, false, [1, 1], ['queued', 'accepted']],
+  ] as const) {
+    test(`[TLSRPT-73] require_dnssec ${isRequired}, record signed ${isSecure}`, async () => {
+      const w = world(MAIL, WEB)
+      w.lookup = { kind: 'found', record: { rua: [MAIL, WEB] }, isSecure }
+      const parts = { ...w.parts, isDnssecRequired: isRequired }
+      assert.equal((await sendReport(parts, KEY)).kind, 'done')
+      assert.deepEqual([w.posted, await leaving(w)], sent)
+      assert.deepEqual(outcomes(w), wanted)
+      assert.ok(w.events.every((event) => event.isSecure === isSecure))
+    })
+  }
+
+  test('[TLSRPT-73] what left while the record was signed stays, nothing else leaves', async () => {
+    const w = world(MAIL, WEB)
+    w.posts = [() => ({ kind: 'failed', detail: 'HTTP status 503' })]
+    const parts = { ...w.parts, isDnssecRequired: true }
+    const first = await sendReport(parts, KEY)
+    assert.ok(first.kind === 'later')
+    w.at = first.at
+    w.lookup = { kind: 'found', record: { rua: [MAIL, WEB] }, isSecure: false }
+    assert.equal((await sendReport(parts, KEY)).kind, 'done')
+    assert.deepEqual([w.posted, await leaving(w)], [0, 1])
+    assert.deepEqual(outcomes(w), ['queued', 'failed', 'spared'])
+  })
 
   test('a domain that is excluded gets none', async () => {
     const w = world(MAIL)

@@ -32,7 +32,7 @@ function session(domain: string): MailEvent {
   }
 }
 
-function counting(answers: Readonly<Record<string, RecordLookup>> = {}) {
+function counting(answers: Readonly<Record<string, RecordLookup>> = {}, isDnssecRequired = false) {
   const stored: Tally[] = []
   const log: string[] = []
   const state = { isBroken: false }
@@ -66,6 +66,7 @@ function counting(answers: Readonly<Record<string, RecordLookup>> = {}) {
     settings: () => ({
       exclude: new Set(['.excluded.example']),
       sendingIp: { ipv4: '198.51.100.1', ipv6: undefined },
+      isDnssecRequired,
     }),
     now: () => Date.now(),
     onCounted: () => undefined,
@@ -97,6 +98,23 @@ describe('counting', () => {
         [['b.example.org', 2]],
       )
       assert.equal(stored[0]?.detail?.sendingMtaIp, '198.51.100.1', 'sending_ip')
+    } finally {
+      made.stop()
+    }
+  })
+
+  test('[TLSRPT-73] require_dnssec: only domains with a signed record are counted', async () => {
+    const { made, stored } = counting({ 'signed.example': { ...FOUND, isSecure: true } }, true)
+    try {
+      for (const domain of ['signed.example', 'unsigned.example']) {
+        made.hear(ORDINARY, session(domain))
+      }
+      await nextTurn()
+      await made.flush()
+      assert.deepEqual(
+        stored.map(({ domain }) => domain),
+        ['signed.example'],
+      )
     } finally {
       made.stop()
     }
