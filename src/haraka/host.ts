@@ -148,6 +148,9 @@ export type HttpResponse = {
   removeHeader: (name: string) => unknown
   writeHead: (status: number, headers: Readonly<Record<string, string>>) => unknown
   end: (body: string | Buffer) => unknown
+  /** When all of it has been handed to the system, or the connection is gone. */
+  once: (event: 'close', listener: () => void) => unknown
+  destroy: () => unknown
 }
 
 /** A property of an untyped value, if the value is an object and has it. */

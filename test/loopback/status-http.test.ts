@@ -13,6 +13,8 @@ import { freePort } from '../../lab/free-port.js'
 import type { Haraka } from '../../lab/haraka.js'
 import type { Laboratory } from '../../lab/laboratory.js'
 import { PLACE } from '../../lab/rows.js'
+import { ATTACKS, SITES } from '../support/http-attacks.js'
+import { exchange, neverRead, statusesOf } from '../support/raw-http.js'
 import { deliver, wantedRelease } from '../support/relays.js'
 
 type Answer = {
@@ -175,6 +177,60 @@ describe('status over HTTP', () => {
     assert.ok(refused.length > 0)
     assert.ok(refused.every(({ headers }) => headers['retry-after'] === '10'))
     assert.equal(answers.filter(({ status }) => status === 200).length + refused.length, 100)
+    await until('the page', async () => (await ask('/mail/dane')).status === 200)
+  })
+
+  test('hostile requests are answered as wrong or as harmless, and nothing is logged or changed', async () => {
+    const logged = relay.log().length
+    for (const [what, head, statuses] of ATTACKS) {
+      let answer = ''
+      let status: number | undefined
+      await until('admission', async () => {
+        answer = await exchange(port, `${head}Connection: close\r\n\r\n`)
+        ;[status] = statusesOf(answer)
+        return status !== 503
+      })
+      assert.ok(statuses.includes(status ?? 0), `${what}: ${answer.slice(0, 300)}`)
+      const [headers = '', body = ''] = answer.split('\r\n\r\n', 2)
+      assert.doesNotMatch(headers, /set-cookie|access-control/i, what)
+      assert.doesNotMatch(body, /<script>|<img|root:|sesame/, what)
+      if (status !== 200) assert.doesNotMatch(body, /bad\.signed\.example/, what)
+      if (status === 200 || status === 421 || status === 405) {
+        assert.match(headers, /content-security-policy: default-src 'none'/i, what)
+        assert.match(headers, /cache-control: no-store/i, what)
+      }
+    }
+    const lines = relay.log().slice(logged)
+    assert.deepEqual(
+      lines.filter((line) => /\[(?:WARN|ERROR|CRIT)\]/.test(line)),
+      [],
+    )
+    assert.ok(relay.child.isRunning())
+  })
+
+  test('other sites may link to the page, and not load it into theirs', async () => {
+    for (const [what, [site, mode, dest], status] of SITES) {
+      const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest }
+      for (const path of ['/mail/dane', '/mail/dane.json', '/mail/dane.css']) {
+        let answer: Answer | undefined
+        await until('admission', async () => {
+          answer = await ask(path, { headers })
+          return answer.status !== 503
+        })
+        assert.equal(answer?.status, status, `${what}, ${path}`)
+        if (status === 403) assert.doesNotMatch(answer.body.toString(), /signed\.example/)
+      }
+    }
+  })
+
+  test('a client that sends many requests and reads nothing is disconnected', async () => {
+    for (const path of ['/mail/dane', '/mail/dane.js']) {
+      const socket = await neverRead(port, path, 400)
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      // To notice the end, it has to read.
+      socket.resume()
+      await closed
+    }
     await until('the page', async () => (await ask('/mail/dane')).status === 200)
   })
 

@@ -243,8 +243,10 @@ describe('status page', { skip: withoutBrowser }, () => {
       await page.getByRole('button', { name: 'Pause' }).waitFor()
       await page.locator('.fresh:has-text("live, as of")').waitFor()
       assert.equal(asked.length, 1)
-      await pass(page, 6)
-      await until('another request', () => asked.length === 2)
+      await until('another request', async () => {
+        await pass(page, 1)
+        return asked.length === 2
+      })
     })
   })
 

@@ -41,7 +41,7 @@ export type Look = {
   readonly hasClock?: boolean
   /** The server goes away while the page is open. */
   readonly mayFail?: boolean
-  /** For a server with a password, whose certificate nobody knows. */
+  /** For a server with a password, whose certificate no known CA has signed. */
   readonly credentials?: { readonly username: string; readonly password: string }
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { gzipSync } from 'node:zlib'
 import type { AssetExtension } from '../../status/page/request.js'
 
 export type Assets = {
@@ -10,18 +11,26 @@ export type Assets = {
   readonly version: string
 }
 
-type Asset = { readonly type: string; readonly bytes: string }
+type Asset = {
+  readonly type: string
+  readonly text: string
+  /** The same in gzip. */
+  readonly packed: Buffer
+}
 
 /** Throws if a file cannot be read: then the package is not complete. */
 export function readAssets(): Assets {
-  const read = (name: string): string => readFileSync(path.join(FOLDER, name), 'utf8')
+  const read = (name: string, type: string): Asset => {
+    const text = readFileSync(path.join(FOLDER, name), 'utf8')
+    return { type, text, packed: gzipSync(text) }
+  }
   const files = {
-    css: { type: 'text/css; charset=utf-8', bytes: read('status.css') },
-    js: { type: 'text/javascript; charset=utf-8', bytes: read('status.js') },
-    svg: { type: 'image/svg+xml', bytes: read('icon.svg') },
+    css: read('status.css', 'text/css; charset=utf-8'),
+    js: read('status.js', 'text/javascript; charset=utf-8'),
+    svg: read('icon.svg', 'image/svg+xml'),
   }
   const hash = createHash('sha256')
-  for (const { bytes } of Object.values(files)) hash.update(bytes)
+  for (const { text } of Object.values(files)) hash.update(text)
   return { files, version: hash.digest('hex').slice(0, 12) }
 }
 

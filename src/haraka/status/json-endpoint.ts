@@ -15,7 +15,7 @@ import type { HttpResponse } from '../host.js'
 /** @param request Node's IncomingMessage */
 export async function answerJson(
   request: unknown,
-  response: HttpResponse,
+  response: Answer,
   source: StatusSource,
 ): Promise<void> {
   try {
@@ -33,7 +33,9 @@ export async function answerJson(
   }
 }
 
-function send(response: HttpResponse, status: number, value: Json): void {
+type Answer = Pick<HttpResponse, 'writeHead' | 'end'>
+
+function send(response: Answer, status: number, value: Json): void {
   response.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',
     'Cache-Control': 'no-store',

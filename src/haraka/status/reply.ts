@@ -3,7 +3,7 @@
  *
  * The page loads nothing from elsewhere and runs no script but its own; no other site can
  * read or frame it, nothing of it is stored. Long answers are compressed in Node's thread
- * pool, not in the event loop.
+ * pool, not in the event loop. A client has limited time to read.
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -14,14 +14,29 @@ type Headers = Readonly<Record<string, string>>
 export class Reply {
   private readonly response: HttpResponse
   private readonly takesGzip: boolean
+  /**
+   * Settles when the answer has left this process, or cannot any more. A client that does
+   * not read it in time is disconnected: until then it takes memory.
+   */
+  readonly closed: Promise<void>
 
   constructor(response: HttpResponse, takesGzip: boolean) {
     this.response = response
     this.takesGzip = takesGzip
     response.removeHeader('X-Powered-By')
+    this.closed = new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        response.destroy()
+      }, READING_MS).unref()
+      response.once('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
   }
 
-  async send(status: number, body: string, more: Headers): Promise<void> {
+  /** @param packed the body in gzip, if that is known already */
+  async send(status: number, body: string, more: Headers, packed?: Buffer): Promise<void> {
     const headers = { ...HEADERS, ...more, Vary: 'Accept-Encoding' }
     // For HEAD, Node leaves the body out.
     if (!this.takesGzip || body.length < LEAST_TO_COMPRESS) {
@@ -29,7 +44,7 @@ export class Reply {
       this.response.end(body)
       return
     }
-    const compressed = await compress(body)
+    const compressed = packed ?? (await compress(body))
     this.response.writeHead(status, { ...headers, 'Content-Encoding': 'gzip' })
     this.response.end(compressed)
   }
@@ -39,10 +54,9 @@ export class Reply {
   }
 
   /** The JSON's own headers win. */
-  forJson(): HttpResponse {
+  forJson(): Pick<HttpResponse, 'writeHead' | 'end'> {
     const { response } = this
     return {
-      removeHeader: (name) => response.removeHeader(name),
       writeHead: (status, headers) => response.writeHead(status, { ...HEADERS, ...headers }),
       end: (body) => response.end(body),
     }
@@ -60,6 +74,9 @@ const HEADERS: Headers = {
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
 }
+
+/** For the largest view, over a slow line. */
+export const READING_MS = 30_000
 
 /** About one packet. */
 const LEAST_TO_COMPRESS = 1_400

@@ -31,9 +31,10 @@ export function addStatusPages(
   server: HttpHost,
   settings: StatusSettings,
   source: StatusSource,
-  log: ProcessLog,
+  log: Pick<ProcessLog, 'loginfo'>,
 ): void {
   const web = new StatusWeb(settings, source, readAssets())
+  const pipelines = new Pipelines()
   server.http.app.use((request, response, next) => {
     const headers = member(request, 'headers')
     const asked = readRequest(
@@ -41,6 +42,9 @@ export function addStatusPages(
         method: String(member(request, 'method')),
         url: String(member(request, 'url')),
         host: textOf(member(headers, 'host')),
+        site: textOf(member(headers, 'sec-fetch-site')),
+        mode: textOf(member(headers, 'sec-fetch-mode')),
+        dest: textOf(member(headers, 'sec-fetch-dest')),
       },
       settings.path,
       settings.hosts,
@@ -49,12 +53,37 @@ export function addStatusPages(
       next()
       return
     }
-    const takesGzip = /\bgzip\b/.test(textOf(member(headers, 'accept-encoding')) ?? '')
-    web.answer(asked, request, new Reply(response, takesGzip)).catch(() => {
+    const reply = new Reply(response, takesGzip(headers))
+    if (!pipelines.admit(member(request, 'socket'), reply.closed)) {
+      response.destroy()
+      return
+    }
+    web.answer(asked, request, reply).catch(() => {
       // The client has closed the connection.
     })
   })
   log.loginfo(`the delivery status is at ${settings.path} of Haraka's HTTP server`)
+}
+/**
+ * Answers that each connection waits for. Browsers and proxies send the next request when
+ * they have the answer to the last one; a client that sends more, and reads nothing, would
+ * fill the memory with answers.
+ */
+class Pipelines {
+  private readonly unanswered = new WeakMap<object, number>()
+
+  /** False: the connection has too many already. */
+  admit(socket: unknown, closed: Promise<void>): boolean {
+    if (typeof socket !== 'object' || socket === null) return false
+    const change = (by: number): number => {
+      const count = (this.unanswered.get(socket) ?? 0) + by
+      this.unanswered.set(socket, count)
+      return count
+    }
+    const end = (): unknown => change(-1)
+    closed.then(end, end)
+    return change(1) <= MOST_UNANSWERED
+  }
 }
 
 class StatusWeb {
@@ -79,16 +108,17 @@ class StatusWeb {
       case 'wrong-method':
         await reply.text(405, 'Only GET and HEAD are allowed.\n', { Allow: 'GET, HEAD' })
         return
+      case 'other-site':
+        await reply.text(403, 'Pages of other sites may link to this one, and not load it.\n')
+        return
       case 'slash':
         await reply.text(308, '', { Location: `../${this.place('').name}` })
         return
       case 'asset': {
-        const { type, bytes } = this.assets.files[asked.extension]
+        const { type, text, packed } = this.assets.files[asked.extension]
         const isCurrent = asked.version === this.assets.version
-        await reply.send(200, bytes, {
-          'Content-Type': type,
-          'Cache-Control': isCurrent ? 'private, max-age=86400, immutable' : 'no-store',
-        })
+        const cached = isCurrent ? 'private, max-age=86400, immutable' : 'no-store'
+        await reply.send(200, text, { 'Content-Type': type, 'Cache-Control': cached }, packed)
         return
       }
       case 'json':
@@ -102,7 +132,11 @@ class StatusWeb {
           if (asked.kind === 'json') await answerJson(request, reply.forJson(), this.source)
           else await this.view(asked, reply)
         } finally {
-          this.admission.leave()
+          // An answer that no one reads takes memory, so it counts until it has left.
+          const leave = (): void => {
+            this.admission.leave()
+          }
+          reply.closed.then(leave, leave)
         }
     }
   }
@@ -139,9 +173,16 @@ class StatusWeb {
   }
 }
 
+function takesGzip(headers: unknown): boolean {
+  return /\bgzip\b/.test(textOf(member(headers, 'accept-encoding')) ?? '')
+}
+
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
+
+/** Of one connection. */
+const MOST_UNANSWERED = 4
 
 const HTML = { 'Content-Type': 'text/html; charset=utf-8' }
 const RETRY_LATER = { 'Retry-After': String(RETRY_AFTER_SECONDS) }

@@ -30,7 +30,7 @@ export class Admission {
 /** A browser asks every five seconds. */
 const PER_SECOND = 20
 const BURST = 40
-const AT_ONCE = 20
+export const AT_ONCE = 20
 
 /** When a refused browser may come again. */
 export const RETRY_AFTER_SECONDS = 10

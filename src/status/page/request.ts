@@ -1,6 +1,10 @@
 /**
  * What a request for the page is, before any facts are asked for.
  *
+ * Pages of other sites may link to this one. Whatever else they make a browser ask for is
+ * refused (Fetch Metadata, W3C): they could not read it, but how long an answer takes, or
+ * whether there is one, could show them which destinations there are.
+ *
  * Everything in it is from outside. A name in the Host header that is not ours is refused:
  * a web site that points its own name to this server (DNS rebinding) could otherwise read
  * the page through the browser of an operator. An IP address cannot be rebound, and a
@@ -14,6 +18,7 @@ export type PageRequest =
   /** Not ours: other routes of the server may know it. */
   | { readonly kind: 'elsewhere' }
   | { readonly kind: 'wrong-host' }
+  | { readonly kind: 'other-site' }
   | { readonly kind: 'wrong-method' }
   | { readonly kind: 'list'; readonly query: StatusQuery }
   | { readonly kind: 'json' }
@@ -31,19 +36,25 @@ export type RawRequest = {
   readonly url: string
   /** The Host header. */
   readonly host: string | undefined
+  /** Sec-Fetch-Site, -Mode and -Dest; undefined: not a browser, or no trustworthy address. */
+  readonly site?: string | undefined
+  readonly mode?: string | undefined
+  readonly dest?: string | undefined
 }
 
 /** @param path of the page, such as `/dane` */
 export function readRequest(
-  { method, url, host }: RawRequest,
+  request: RawRequest,
   path: string,
   hosts: readonly string[],
 ): PageRequest {
+  const { method, url, host } = request
   const [pathname, search] = splitAt(url, '?')
   if (!pathname.startsWith(path)) return { kind: 'elsewhere' }
   const wanted = wantedOf(pathname.slice(path.length), search.slice(0, MAX_QUERY))
   if (wanted.kind === 'elsewhere') return wanted
   if (!isOurs(host, hosts)) return { kind: 'wrong-host' }
+  if (isLoadedElsewhere(request)) return { kind: 'other-site' }
   return method === 'GET' || method === 'HEAD' ? wanted : { kind: 'wrong-method' }
 }
 
@@ -66,6 +77,11 @@ function decoded(text: string): string {
   } catch {
     return text
   }
+}
+
+function isLoadedElsewhere({ site, mode, dest }: RawRequest): boolean {
+  if (site === undefined || site === 'same-origin' || site === 'none') return false
+  return mode !== 'navigate' || dest !== 'document'
 }
 
 export function isOurs(host: string | undefined, hosts: readonly string[]): boolean {

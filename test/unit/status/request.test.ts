@@ -1,6 +1,7 @@
 /** What a request for the status page is, from method, URL and Host header. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { SITES } from '../../support/http-attacks.js'
 import { field, fieldsOf } from '../../support/status.js'
 import { isOurs, readRequest } from '../../../src/status/page/request.js'
 
@@ -85,6 +86,14 @@ describe('the URL', () => {
     const long = 'x'.repeat(100_000)
     assert.ok(String(field(read(`/dane/${long}`), 'destination')).length <= 2_000)
     assert.ok(String(field(read(`/dane?q=${long}`), 'query', 'search')).length <= 253)
+  })
+
+  test('what another site makes a browser load is refused, a link to the page is not', () => {
+    for (const [what, [site, mode, dest], status] of SITES) {
+      const request = { method: 'GET', url: '/dane', host: HOST, site, mode, dest }
+      const { kind } = readRequest(request, '/dane', [])
+      assert.equal(kind, status === 200 ? 'list' : 'other-site', what)
+    }
   })
 
   test('a foreign Host header is refused before the method is looked at', () => {
